@@ -1,0 +1,56 @@
+"""Money in integer minor units of an ISO 4217 currency; never a float."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from kernel.domain.errors import Invalid
+
+# ISO 4217 currencies whose minor unit is not a hundredth.
+_DIGITS = {
+    **dict.fromkeys(
+        [
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "ISK",
+            "JPY",
+            "KMF",
+            "KRW",
+            "PYG",
+            "RWF",
+            "UGX",
+            "UYI",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+        ],
+        0,
+    ),
+    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
+    **dict.fromkeys(["CLF", "UYW"], 4),
+}
+MOST_MINOR_UNITS = 2**53
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Money:
+    minor: int
+    currency: str
+
+    @classmethod
+    def parse(cls, amount: str, currency: str) -> "Money":
+        """`Money.parse("1234.50", "CNY")` is 123450 fen; more digits than the currency has are refused."""
+        minor = Decimal(amount).scaleb(_DIGITS.get(currency, 2))
+        if minor != minor.to_integral_value():
+            raise Invalid(f"{currency} has {_DIGITS.get(currency, 2)} decimal digits.", code="AMOUNT_INVALID")
+        if abs(minor) >= MOST_MINOR_UNITS:
+            raise Invalid("The amount is too large.", code="AMOUNT_INVALID")
+        return cls(int(minor), currency)
+
+    @property
+    def amount(self) -> str:
+        digits = _DIGITS.get(self.currency, 2)
+        return f"{Decimal(self.minor).scaleb(-digits):.{digits}f}"
