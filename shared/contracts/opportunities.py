@@ -10,7 +10,9 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """`milestone` maps the stage to a benchmark: lead, first_contact, needs_confirmed, proposal_accepted, signed."""
+    """`milestone` maps the stage to a benchmark: lead, first_contact, needs_confirmed,
+    proposal_accepted, signed.
+    """
 
     stage_id: str
     name: str
@@ -43,7 +45,7 @@ class OpportunityCreated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageEntered:
-    """`entry` numbers the deal's stage entries from 1; `stage_order` is the place (from 0) in that version."""
+    """`entry` numbers the deal's stage entries from 1; `stage_order` is its place (from 0) then."""
 
     opportunity_id: UUID
     entry: int

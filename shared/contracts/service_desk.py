@@ -20,7 +20,7 @@ class ReplyPolicyDefined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComplaintRegistered:
-    """About a customer, by a person (if known); `reply_due_at` follows from the named version of the policy."""
+    """About a customer, by a person (if known); `reply_due_at` follows from the named policy version."""
 
     complaint_id: UUID
     customer_id: UUID

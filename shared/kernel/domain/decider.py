@@ -13,7 +13,7 @@ Rules = TypeVar("Rules")
 
 @dataclass(frozen=True, slots=True)
 class Decider(Generic[State, Command, Event]):
-    """`decide` says what happens, or raises `Refused`; `evolve` says what that means; neither reads a clock."""
+    """`decide` says what happens, or raises `Refused`; `evolve` what that means; no clock in either."""
 
     decide: Callable[[State, Command], Sequence[Event]]
     evolve: Callable[[State, Event], State]

@@ -6,7 +6,7 @@ Detail = str | int | bool | None | list[str]
 
 
 class Refused(Exception):
-    """Base of every refusal. `code` is a promise to clients; `params` repeats each value that `detail` mentions."""
+    """Base of every refusal. `code` is a promise to clients; `params` repeats the values in `detail`."""
 
     code = "REFUSED"
 

@@ -1,4 +1,4 @@
-"""The marker of a personal field: sealed with the person's key in the log, `None` once the person is erased."""
+"""The marker of a personal field: sealed with the person's key in the log, `None` once erased."""
 
 from typing import Annotated, TypeVar
 

@@ -7,14 +7,14 @@ from uuid import UUID
 
 from kernel.domain.provenance import Provenance
 
-Fact = TypeVar("Fact", covariant=True)
+Fact_co = TypeVar("Fact_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded(Generic[Fact]):
+class Recorded(Generic[Fact_co]):
     """`version` is the place in the stream (from 1), `position` the place in the log."""
 
-    fact: Fact
+    fact: Fact_co
     stream_id: UUID
     version: int
     position: int
