@@ -1,0 +1,172 @@
+"""A real Apache Kafka that belongs to one directory: one node on loopback, for development and tests."""
+
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from base64 import urlsafe_b64encode
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from kernel.runtime.guarded import Guarded, ServerProblem
+
+INSTALL = "apt-get install -y openjdk-17-jre-headless maven"
+OLDEST_JAVA = 17
+HOST = "127.0.0.1"
+FILES = Path(__file__).resolve().parents[3] / "deploy" / "kafka"
+
+OPTIONS = [
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",  # a broker of a few minutes never earns the optimising compiler's time back
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.log.kafka.server=info",
+]
+
+
+class KafkaBroker:
+    """One broker over one directory, which holds its data, its log and, by default, its jars."""
+
+    def __init__(self, directory: Path, *, libs: Path | None = None) -> None:
+        self.directory = directory.absolute()
+        self.log = self.directory / "kafka.log"
+        self._libs = (libs or directory / "libs").absolute()
+        self._settings = self.directory / "server.properties"
+        self._port = 0
+        self._server: Guarded | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def bootstrap(self) -> str:
+        return f"{HOST}:{self._port}"
+
+    @property
+    def pid(self) -> int:
+        return self._server.pid if self._server else 0
+
+    @property
+    def running(self) -> bool:
+        return self._server is not None and self._server.running
+
+    def start(self, patience: float = 60.0) -> None:
+        """Start over the data that is there; the port stays the same after `kill` and `stop`."""
+        if self.running:
+            return
+        self.stop()
+        java = find_java()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        fetch_jars(self._libs)
+        self._write_settings()
+        if not (self.directory / "data" / "meta.properties").exists():
+            self._format(java)
+        self._server = Guarded(
+            [java, *OPTIONS, "-cp", f"{self._libs}/*", "kafka.Kafka", self._settings], log=self.log
+        )
+        self._server.start()
+        deadline = time.monotonic() + patience
+        while not self._listens():
+            if not self._server.running:
+                self._server.stop()
+                raise ServerProblem(f"Kafka did not start in {self.directory}; {self.log} says why.")
+            if time.monotonic() > deadline:
+                self._server.stop()
+                raise ServerProblem(f"Kafka did not get ready in time; {self.log} says what it was doing.")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Stop in good order; the data stays."""
+        if self._server:
+            self._server.stop()
+
+    def kill(self) -> None:
+        """End the broker as a power cut would; `start` recovers."""
+        if self._server:
+            self._server.kill()
+
+    def _write_settings(self) -> None:
+        self._port, controller = self._port or free_port(), free_port()
+        ours = {
+            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{HOST}:{controller}",
+            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+            "controller.quorum.voters": f"1@{HOST}:{controller}",
+            "log.dirs": str(self.directory / "data"),
+        }
+        fixed = (FILES / "server.properties").read_text()
+        self._settings.write_text(fixed + "".join(f"{name}={value}\n" for name, value in ours.items()))
+
+    def _format(self, java: str) -> None:
+        cluster = urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+        tool = [java, *OPTIONS, "-cp", f"{self._libs}/*", "kafka.tools.StorageTool"]
+        formatting = Guarded([*tool, "format", "-t", cluster, "-c", self._settings], log=self.log)
+        formatting.start()
+        if formatting.wait():
+            raise ServerProblem(f"Kafka could not prepare {self.directory}; {self.log} says why.")
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex((HOST, self._port)) == 0
+
+
+def find_java() -> str:
+    """The Java to run, or one sentence about what is missing."""
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which("java", path=f"{home}/bin") if home else None
+    java = java or shutil.which("java")
+    if java is None:
+        raise ServerProblem(f"Kafka needs Java {OLDEST_JAVA} or newer, which is not installed: {INSTALL}")
+    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
+    version = re.search(r'version "(\d+)', told)
+    if version is None or int(version.group(1)) < OLDEST_JAVA:
+        raise ServerProblem(f"Kafka needs Java {OLDEST_JAVA} or newer, {java} is older: {INSTALL}")
+    return java
+
+
+def fetch_jars(libs: Path) -> None:
+    """Let Maven copy the broker's jars, once; an interrupted copy is never taken for a whole one."""
+    if libs.exists():
+        return
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise ServerProblem(f"Kafka's files are fetched with Maven, which is not installed: {INSTALL}")
+    partial = libs.with_name(f"{libs.name}.{os.getpid()}")
+    command = [maven, "-q", "-B", "-f", str(FILES / "pom.xml"), "dependency:copy-dependencies"]
+    done = subprocess.run(  # noqa: S603
+        [*command, f"-DoutputDirectory={partial}"], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        shutil.rmtree(partial, ignore_errors=True)
+        reason = next((line for line in done.stdout.splitlines() if "ERROR" in line), "it said nothing")
+        raise ServerProblem(f"Maven could not fetch Kafka's files: {reason}")
+    try:
+        partial.rename(libs)
+    except OSError:  # Somebody else was faster.
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def missing_tools(libs: Path) -> bool:
+    """Whether a broker cannot be started here for want of Java or Maven."""
+    try:
+        find_java()
+    except ServerProblem:
+        return True
+    return not libs.exists() and shutil.which("mvn") is None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
