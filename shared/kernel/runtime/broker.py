@@ -14,7 +14,8 @@ from typing import Self
 
 from kernel.runtime.guarded import Guarded, ServerProblem
 
-INSTALL = "apt-get install -y openjdk-17-jre-headless maven"
+PACKAGES = "openjdk-17-jre-headless maven"
+INSTALL = f"apt-get install -y {PACKAGES}"
 OLDEST_JAVA = 17
 HOST = "127.0.0.1"
 FILES = Path(__file__).resolve().parents[3] / "deploy" / "kafka"
