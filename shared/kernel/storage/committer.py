@@ -1,0 +1,251 @@
+"""The one way to write: takes every intent that waits, commits them in one transaction, and only then answers anyone."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import structlog
+
+from kernel.domain.errors import Conflict
+from kernel.storage import log as log_
+from kernel.storage.aggregate import AnyHandled, Intent
+from kernel.storage.batch import Batch, Outcome, Postponed, Within
+from kernel.storage.catalog import Catalog, ViewUnknown
+from kernel.storage.database import Connection, Database
+from kernel.storage.locks import WATCH_AFTER, cut_off_stopped_holder
+from kernel.storage.metrics import BATCH_SIZE, COMMITTED, LOCK_WAIT
+
+log = structlog.get_logger()
+
+MOST_INTENTS = 128
+MOST_BULK = 96
+# Where nobody is at fault: the connection, the transaction's state, resources, an operator, the server, a failover.
+_PASSING = frozenset(("08", "25", "40", "53", "55", "57", "58", "0A"))
+_TRANSACTION_TIMEOUT = 15.0
+
+
+class Unavailable(Exception):
+    """Nothing was done; send it again later."""
+
+    code = "UNAVAILABLE"
+
+
+class Overloaded(Unavailable):
+    """More is waiting than this process takes on."""
+
+    code = "OVERLOADED"
+
+
+class OutcomeUnknown(Exception):
+    """It may have been done: the same key sent again tells, and does it at most once."""
+
+    code = "OUTCOME_UNKNOWN"
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    intent: Intent
+    future: "asyncio.Future[AnyHandled]"
+    attempted: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Alone:
+    """A batch of its own, with work of the caller's in the same transaction."""
+
+    intents: Sequence[Intent]
+    within: Within
+    future: "asyncio.Future[list[Outcome]]"
+
+
+class Committer:
+    def __init__(
+        self, database: Database, catalog: Catalog, *, most_waiting: int = 2000, patience: float = 10.0
+    ) -> None:
+        self._database = database
+        self._catalog = catalog
+        self._most_waiting = most_waiting
+        self._patience = patience
+        self._singles: deque[_Waiting] = deque()
+        self._bulk: deque[_Waiting] = deque()
+        self._alone: deque[_Alone] = deque()
+        self._in_flight: set[tuple[str, str]] = set()
+        self._wake = asyncio.Event()
+        self._connection: Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="committer")
+
+    async def stop(self) -> None:
+        """Finishes what waits, then ends."""
+        while self._singles or self._bulk or self._alone or self._in_flight:
+            await asyncio.sleep(0.01)
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        self._drop_connection()
+
+    async def submit(self, intent: Intent, *, bulk: bool = False) -> AnyHandled:
+        """Answers after the commit. Raises `Refused`, `Unavailable`, `OutcomeUnknown`, or what the code raised."""
+        key = (intent.actor, intent.key)
+        if key in self._in_flight:
+            raise Conflict("A request with this idempotency key is under way.", code="IDEMPOTENCY_KEY_IN_USE")
+        queue = self._bulk if bulk else self._singles
+        if len(queue) >= self._most_waiting:
+            raise Overloaded("Too many commands are waiting.")
+        waiting = _Waiting(intent, asyncio.get_running_loop().create_future())
+        self._in_flight.add(key)
+        queue.append(waiting)
+        self._wake.set()
+        try:
+            return await asyncio.wait_for(asyncio.shield(waiting.future), None if bulk else self._patience)
+        except TimeoutError:
+            if waiting.attempted:
+                raise OutcomeUnknown("The outcome is not known yet.") from None
+            queue.remove(waiting)
+            raise Unavailable("The log could not be reached in time.") from None
+        finally:
+            self._in_flight.discard(key)
+
+    async def submit_all(self, intents: Sequence[Intent]) -> list[Outcome]:
+        """Many independent intents, in slices between which single ones get their turn."""
+        return await asyncio.gather(
+            *(self.submit(intent, bulk=True) for intent in intents), return_exceptions=True
+        )  # type: ignore[return-value]  # what is gathered as an exception is an Exception, never an exit
+
+    async def run_alone(self, intents: Sequence[Intent], within: Within) -> list[Outcome]:
+        """One transaction for these intents and `within`; an exception leaves nothing of either."""
+        alone = _Alone(intents, within, asyncio.get_running_loop().create_future())
+        self._alone.append(alone)
+        self._wake.set()
+        return await alone.future
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._alone or self._singles or self._bulk:
+                if self._alone:
+                    await self._commit_alone(self._alone.popleft())
+                waiting = self._take()
+                if waiting:
+                    await self._commit(waiting)
+
+    def _take(self) -> list[_Waiting]:
+        """Singles first, but a bulk load always gets the rest of a batch, and a quarter of it at least."""
+        taken: list[_Waiting] = []
+        singles = MOST_BULK if self._bulk else MOST_INTENTS
+        weight = 0
+        for queue, most in ((self._singles, singles), (self._bulk, MOST_INTENTS)):
+            while queue and len(taken) < most and weight < log_.MOST_BYTES:
+                waiting = queue.popleft()
+                weight += waiting.intent.weight
+                taken.append(waiting)
+        return taken
+
+    async def _commit(self, batch: list[_Waiting]) -> None:
+        for waiting in batch:
+            waiting.attempted = True
+        try:
+            outcomes = await self._with_retries([waiting.intent for waiting in batch], None, batch)
+        except Exception as error:
+            if len(batch) > 1 and not isinstance(error, ViewUnknown | OutcomeUnknown):
+                # One of them poisons the batch: halve until it stands alone, and serve its neighbours.
+                middle = len(batch) // 2
+                await self._commit(batch[:middle])
+                await self._commit(batch[middle:])
+                return
+            log.exception("batch_failed", intents=len(batch))
+            outcomes = [error] * len(batch)
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, Postponed):
+                self._singles.appendleft(waiting)
+            elif not waiting.future.done():
+                _settle(waiting.future, outcome)
+
+    async def _commit_alone(self, alone: _Alone) -> None:
+        try:
+            outcomes = await self._with_retries(alone.intents, alone.within, ())
+        except Exception as error:
+            _settle(alone.future, error)
+        else:
+            _settle(alone.future, outcomes)
+
+    async def _with_retries(
+        self, intents: Sequence[Intent], within: Within | None, waiting: Sequence[_Waiting]
+    ) -> list[Outcome]:
+        """Runs the batch until it is committed or someone is at fault; the claims keep a second run from doubling."""
+        give_up = asyncio.get_running_loop().time() + self._patience
+        pause = 0.05
+        while True:
+            try:
+                async with asyncio.timeout(_TRANSACTION_TIMEOUT):
+                    return await self._transaction(intents, within)
+            except Exception as error:
+                if not _passing(error):
+                    await self._rollback()
+                    raise
+                self._drop_connection()
+                log.warning("batch_interrupted", error=repr(error), intents=len(intents))
+                if asyncio.get_running_loop().time() + pause > give_up:
+                    raise OutcomeUnknown("The database did not answer in time.") from error
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 1.0)
+
+    async def _transaction(self, intents: Sequence[Intent], within: Within | None) -> list[Outcome]:
+        if self._connection is None:
+            self._connection = await self._database.connect()
+        with LOCK_WAIT.time():
+            await self._begin(self._connection)
+        outcomes = await Batch(self._connection, self._catalog, intents).run(within)
+        BATCH_SIZE.observe(len(intents))
+        COMMITTED.inc(sum(not isinstance(outcome, Exception) for outcome in outcomes))
+        return outcomes
+
+    async def _begin(self, connection: Connection) -> None:
+        """Waits for the log's lock; whoever has stopped while holding it is cut off."""
+        watch = asyncio.get_running_loop().call_later(WATCH_AFTER, self._watch)
+        self._watcher: asyncio.Task[None] | None = None
+        try:
+            await log_.begin(connection)
+        finally:
+            watch.cancel()
+            if self._watcher:
+                self._watcher.cancel()
+
+    def _watch(self) -> None:
+        self._watcher = asyncio.create_task(cut_off_stopped_holder(self._database))
+
+    async def _rollback(self) -> None:
+        try:
+            if self._connection:
+                async with asyncio.timeout(2):
+                    await self._connection.execute("ROLLBACK")
+        except Exception:
+            self._drop_connection()
+
+    def _drop_connection(self) -> None:
+        if self._connection:
+            self._connection.terminate()
+            self._connection = None
+
+
+def _settle(future: "asyncio.Future[Any]", outcome: Any) -> None:
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+        # Whoever waited may be gone; the loop must not call that a forgotten exception.
+        future.exception()
+    else:
+        future.set_result(outcome)
+
+
+def _passing(error: Exception) -> bool:
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "")[:2] in _PASSING
+    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError)

@@ -1,0 +1,301 @@
+"""The pure middle of a batch: intents decided one after another on what is known, in memory, without a wait.
+
+A pass that meets something not yet loaded names it in `Missing`; the batch loads it and decides again from the start.
+Deciding twice is harmless, because deciding writes nothing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from kernel.domain.errors import Conflict, Invalid, NotFound, Refused, Stale
+from kernel.domain.ids import new_id
+from kernel.domain.recorded import Recorded
+from kernel.storage.aggregate import AnyAggregate, Intent, Step
+from kernel.storage.codec import Encoded
+from kernel.storage.keys import Keyring
+from kernel.storage.log import Head
+
+log = structlog.get_logger()
+
+FUTURE_ALLOWED = timedelta(minutes=5)
+UniqueKey = tuple[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream as loaded: `state` is the fold of `facts`."""
+
+    category: str
+    version: int
+    state: Any
+    facts: tuple[Recorded[Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonKey:
+    """`plain` is None once shredded, and for a person that has no key yet."""
+
+    plain: bytes | None
+    shredded: bool
+
+
+@dataclass(slots=True)
+class Known:
+    """What the batch has loaded. A key with the value None is known to be absent."""
+
+    streams: dict[UUID, Stream | None] = field(default_factory=dict)
+    keys: dict[UUID, PersonKey | None] = field(default_factory=dict)
+    unique: dict[UniqueKey, UUID | None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Missing:
+    streams: set[UUID] = field(default_factory=set)
+    persons: set[UUID] = field(default_factory=set)
+    unique: set[UniqueKey] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.streams or self.persons or self.unique)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A fact that is decided and not yet written."""
+
+    aggregate: AnyAggregate
+    intent: Intent
+    stream_id: UUID
+    version: int
+    event_id: UUID
+    fact: Any
+    encoded: Encoded
+    occurred_at: datetime
+    claimed_at: datetime | None
+
+    @property
+    def person_id(self) -> UUID:
+        return self.encoded.person_id or self.stream_id
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """Where a stream stands after what this batch decided so far."""
+
+    aggregate: AnyAggregate
+    version: int
+    state: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    stream_id: UUID
+    version: int
+
+
+class Incomplete(Exception):
+    """This pass lacks something; what it lacks is in `missing`."""
+
+
+@dataclass(slots=True)
+class Decisions:
+    """One pass over a batch. `outcomes` has one entry per intent, in order."""
+
+    known: Known
+    head: Head
+    keyring: Keyring
+    intents: Sequence[Intent] = ()
+    outcomes: list[Decided | Exception] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
+    tips: dict[UUID, Tip] = field(default_factory=dict)
+    unique: dict[UniqueKey, UUID | None] = field(default_factory=dict)
+    erased: set[UUID] = field(default_factory=set)
+    missing: Missing = field(default_factory=Missing)
+
+    def decide_all(self, intents: Sequence[Intent]) -> "Decisions":
+        self.intents = intents
+        for intent in intents:
+            try:
+                self.outcomes.append(self._decide(intent))
+            except (Refused, Incomplete) as outcome:
+                self.outcomes.append(outcome)
+            except Exception as error:  # a fault in one command's code is no fault of its neighbours
+                log.exception("decide_failed", category=intent.target.aggregate.category)
+                self.outcomes.append(error)
+        return self
+
+    def _decide(self, intent: Intent) -> Decided:
+        occurred_at, claimed_at = occurrence(intent.occurred_at, self.head.now)
+        trial = _Trial(self)
+        for step in intent.steps:
+            self._check(trial, intent, step)
+            for fact in self._facts(trial, step, occurred_at):
+                trial.add(intent, step, fact, occurred_at, claimed_at)
+        trial.check_unique()
+        trial.accept()
+        target = intent.target.stream_id
+        return Decided(target, self.tips[target].version)
+
+    def _check(self, trial: "_Trial", intent: Intent, step: Step) -> None:
+        tip = trial.tip(step)
+        if intent.sees and tip.version and step.aggregate.owner:
+            owned = step.aggregate.owner(tip.state)
+            if owned is not None and not intent.sees(owned):
+                raise NotFound("There is no such record.")
+        if step is not intent.target:
+            return
+        if intent.must_be_new and tip.version:
+            raise Stale("The record exists already.", current_etag=f'"v{tip.version}"')
+        if intent.expected_version is not None and intent.expected_version != tip.version:
+            if not tip.version:
+                raise NotFound("There is no such record.")
+            raise Stale("The record has changed since you read it.", current_etag=f'"v{tip.version}"')
+
+    def _facts(self, trial: "_Trial", step: Step, occurred_at: datetime) -> Sequence[Any]:
+        state = trial.tip(step).state
+        command = step.command
+        if "at" in _field_names(type(command)):
+            # The rule's time is the fact's time, after it was checked against the database's clock.
+            command = replace(command, at=occurred_at)
+        rules: Any = None
+        if step.aggregate.rules:
+            which = step.aggregate.rules.which(state, command)
+            rules = self._rules(step.aggregate.rules.aggregate, which)
+        return step.aggregate.under(rules).decide(state, command)
+
+    def _rules(self, aggregate: AnyAggregate, stream_id: UUID | None) -> Any:
+        if stream_id is None:
+            return aggregate.decider.initial
+        if stream_id in self.tips:
+            return self.tips[stream_id].state
+        if stream_id not in self.known.streams:
+            self.missing.streams.add(stream_id)
+            raise Incomplete
+        stream = self.known.streams[stream_id]
+        if stream is None or stream.category != aggregate.category:
+            return aggregate.decider.initial
+        return stream.state
+
+
+class _Trial:
+    """What one intent would change; it reaches the pass only when all its steps are accepted."""
+
+    def __init__(self, pass_: Decisions) -> None:
+        self._pass = pass_
+        self._tips: dict[UUID, Tip] = {}
+        self._drafts: list[Draft] = []
+        self._unique: dict[UniqueKey, UUID | None] = {}
+        self._erased: set[UUID] = set()
+
+    def tip(self, step: Step) -> Tip:
+        tip = self._tips.get(step.stream_id) or self._pass.tips.get(step.stream_id)
+        if tip is None:
+            stream = self._pass.known.streams[step.stream_id]
+            if stream is None:
+                tip = Tip(step.aggregate, 0, step.aggregate.decider.initial)
+            elif stream.category != step.aggregate.category:
+                raise NotFound("There is no such record.")
+            else:
+                tip = Tip(step.aggregate, stream.version, stream.state)
+            self._tips[step.stream_id] = tip
+        elif tip.aggregate.category != step.aggregate.category:
+            raise NotFound("There is no such record.")
+        return tip
+
+    def add(
+        self, intent: Intent, step: Step, fact: Any, occurred_at: datetime, claimed_at: datetime | None
+    ) -> None:
+        tip = self.tip(step)
+        aggregate = step.aggregate
+        encoded = aggregate.codec.encode(fact)
+        draft = Draft(
+            aggregate,
+            intent,
+            step.stream_id,
+            tip.version + 1,
+            new_id(),
+            fact,
+            encoded,
+            occurred_at,
+            claimed_at,
+        )
+        if encoded.personal:
+            self._check_person(draft.person_id)
+        if isinstance(fact, aggregate.erasing):
+            self._erased.add(step.stream_id)
+        state = aggregate.evolve(tip.state, fact)
+        if aggregate.unique:
+            self._claim_unique(step.stream_id, aggregate.unique(tip.state), aggregate.unique(state))
+        self._drafts.append(draft)
+        self._tips[step.stream_id] = Tip(aggregate, tip.version + 1, state)
+
+    def _check_person(self, person_id: UUID) -> None:
+        known = self._pass.known.keys
+        if person_id not in known:
+            self._pass.missing.persons.add(person_id)
+            return
+        key = known[person_id]
+        if person_id in self._pass.erased or person_id in self._erased or (key and key.shredded):
+            raise Conflict("This person has been erased.", code="PERSON_ERASED")
+
+    def _claim_unique(self, stream_id: UUID, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+        digest = self._pass.keyring.unique_digest
+        for kind, value in before.items():
+            if after.get(kind) != value:
+                self._unique[kind, digest(kind, value)] = None
+        for kind, value in after.items():
+            if before.get(kind) != value:
+                self._unique[kind, digest(kind, value)] = stream_id
+
+    def check_unique(self) -> None:
+        for key, claimant in self._unique.items():
+            if claimant is None:
+                continue
+            if key in self._pass.unique:
+                holder = self._pass.unique[key]
+            elif key in self._pass.known.unique:
+                holder = self._pass.known.unique[key]
+            else:
+                self._pass.missing.unique.add(key)
+                continue
+            if holder not in (None, claimant):
+                raise Conflict(f"Another record has this {key[0]}.", code="DUPLICATE", field=key[0])
+
+    def accept(self) -> None:
+        self._pass.tips |= self._tips
+        self._pass.drafts += self._drafts
+        self._pass.unique |= self._unique
+        self._pass.erased |= self._erased
+
+
+def occurrence(claimed: datetime | None, now: datetime) -> tuple[datetime, datetime | None]:
+    """When it happened, and what was claimed where that lay slightly ahead of the database's clock."""
+    if claimed is None or claimed <= now:
+        return claimed or now, None
+    if claimed > now + FUTURE_ALLOWED:
+        raise Invalid(
+            "occurred_at lies in the future.",
+            code="OCCURRED_IN_FUTURE",
+            pointer="#/occurred_at",
+            now=now.isoformat(),
+        )
+    return now, claimed
+
+
+_names: dict[type, frozenset[str]] = {}
+
+
+def _field_names(cls: type) -> frozenset[str]:
+    if cls not in _names:
+        _names[cls] = frozenset(field.name for field in fields(cls))
+    return _names[cls]
+
+
+def streams_of(intents: Sequence[Intent]) -> Iterator[UUID]:
+    for intent in intents:
+        for step in intent.steps:
+            yield step.stream_id

@@ -1,0 +1,174 @@
+"""The log: whoever appends holds its lock, so positions appear in order and `position > last` misses none."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import from_json, to_json
+
+from kernel.domain.ids import new_id
+from kernel.domain.provenance import Provenance
+from kernel.storage.database import Connection
+
+LOG_LOCK = 0x6C6F67
+MOST_BYTES = 4 * 1024 * 1024
+
+# The settings go with the transaction, so that they hold behind a transaction pooler too.
+_BEGIN = f"""BEGIN;
+SET LOCAL synchronous_commit = on;
+SET LOCAL idle_in_transaction_session_timeout = '2s';
+SET LOCAL lock_timeout = '8s';
+SET LOCAL statement_timeout = '10s';
+SELECT pg_advisory_xact_lock({LOG_LOCK})"""
+# After the lock, because the wait for it is not the holder's time.
+_BEGIN_17 = _BEGIN + ";\nSET LOCAL transaction_timeout = '5s'"
+
+_HEAD = """
+SELECT coalesce((SELECT max(position) FROM events), 0) AS position,
+       coalesce((SELECT max(epoch) FROM views), 0) AS epoch,
+       ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int AS timeline,
+       (SELECT system_identifier FROM pg_control_system()) AS system_identifier,
+       clock_timestamp() AS now,
+       latest.id AS incarnation, latest.system_identifier AS known_system, latest.timeline AS known_timeline,
+       latest.partitions
+FROM (VALUES (1)) AS one LEFT JOIN LATERAL
+     (SELECT * FROM incarnations ORDER BY from_position DESC, created_at DESC LIMIT 1) AS latest ON true
+"""
+
+_APPEND = """
+INSERT INTO events (stream_id, version, event_id, type, schema_version, data, personal, personal_digest, meta,
+                    occurred_at)
+SELECT stream_id, version, event_id, type, schema_version, data::jsonb, personal::jsonb, digest, meta::jsonb,
+       occurred_at
+FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::smallint[], $6::text[], $7::text[], $8::bytea[],
+            $9::text[], $10::timestamptz[]) WITH ORDINALITY
+     AS given(stream_id, version, event_id, type, schema_version, data, personal, digest, meta, occurred_at, place)
+ORDER BY place
+RETURNING event_id, position, recorded_at
+"""
+
+_EVENT = """position, stream_id, version, event_id, type, schema_version, data, personal, personal_digest, meta,
+            occurred_at, recorded_at"""
+_LOAD = f"SELECT {_EVENT} FROM events WHERE stream_id = ANY($1::uuid[]) ORDER BY stream_id, version"
+_AFTER = f"SELECT {_EVENT} FROM events WHERE position > $1 ORDER BY position LIMIT $2"
+DEFAULT_PARTITIONS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the log stands under the lock, and on which server and timeline."""
+
+    position: int
+    epoch: int
+    now: datetime
+    incarnation: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """A row of `events` as it lies: not decrypted, not upcast, not decoded."""
+
+    position: int
+    stream_id: UUID
+    version: int
+    event_id: UUID
+    type: str
+    schema_version: int
+    data: dict[str, Any]
+    personal: dict[str, str] | None
+    personal_digest: bytes | None
+    meta: dict[str, Any]
+    occurred_at: datetime
+    recorded_at: datetime
+
+    @property
+    def provenance(self) -> Provenance:
+        meta = self.meta
+        return Provenance(
+            actor=meta["actor"],
+            command_id=UUID(meta["command_id"]),
+            correlation_id=meta["correlation_id"],
+            causation_id=meta.get("causation_id"),
+            traceparent=meta.get("traceparent"),
+            claimed_at=datetime.fromisoformat(meta["claimed_at"]) if "claimed_at" in meta else None,
+        )
+
+
+async def begin(connection: Connection) -> None:
+    """Opens the appending transaction: the lock is its first statement."""
+    server = connection.get_server_version()
+    await connection.execute(_BEGIN_17 if server.major >= 17 else _BEGIN)
+
+
+async def head(connection: Connection) -> Head:
+    """What the lock's holder must know; the first appender on another server or timeline starts an incarnation."""
+    row = await connection.fetchrow(_HEAD)
+    incarnation = row["incarnation"]
+    here = (row["system_identifier"], row["timeline"])
+    if here != (row["known_system"], row["known_timeline"]):
+        incarnation = await new_incarnation(connection, row["position"], row["partitions"], here)
+    return Head(row["position"], row["epoch"], row["now"], incarnation)
+
+
+async def new_incarnation(
+    connection: Connection, position: int, partitions: int | None, server: tuple[int, int]
+) -> UUID:
+    incarnation = new_id()
+    await connection.execute(
+        """INSERT INTO incarnations (id, from_position, partitions, system_identifier, timeline)
+           VALUES ($1, $2, $3, $4, $5)""",
+        incarnation,
+        position,
+        partitions or DEFAULT_PARTITIONS,
+        *server,
+    )
+    return incarnation
+
+
+async def load(connection: Connection, stream_ids: Sequence[UUID]) -> list[StoredEvent]:
+    return [stored(row) for row in await connection.fetch(_LOAD, stream_ids)]
+
+
+async def read_after(connection: Connection, position: int, limit: int) -> list[StoredEvent]:
+    return [stored(row) for row in await connection.fetch(_AFTER, position, limit)]
+
+
+async def append(connection: Connection, columns: Sequence[Sequence[Any]]) -> Sequence[Mapping[str, Any]]:
+    """Columns in the order of the statement; answers event id, position and recorded time of each row."""
+    appended: Sequence[Mapping[str, Any]] = await connection.fetch(_APPEND, *columns)
+    return appended
+
+
+def stored(row: Mapping[str, Any]) -> StoredEvent:
+    return StoredEvent(
+        row["position"],
+        row["stream_id"],
+        row["version"],
+        row["event_id"],
+        row["type"],
+        row["schema_version"],
+        from_json(row["data"]),
+        from_json(row["personal"]) if row["personal"] is not None else None,
+        row["personal_digest"],
+        from_json(row["meta"]),
+        row["occurred_at"],
+        row["recorded_at"],
+    )
+
+
+def meta_json(provenance: Provenance) -> str:
+    """Provenance as stored: fields that say nothing are left out."""
+    said: dict[str, Any] = {
+        "actor": provenance.actor,
+        "command_id": str(provenance.command_id),
+        "correlation_id": provenance.correlation_id,
+    }
+    if provenance.causation_id:
+        said["causation_id"] = provenance.causation_id
+    if provenance.traceparent:
+        said["traceparent"] = provenance.traceparent
+    if provenance.claimed_at:
+        said["claimed_at"] = provenance.claimed_at.isoformat()
+    return to_json(said).decode()
