@@ -114,10 +114,13 @@ from kernel.runtime.guarded import Guarded
 server = Guarded(["sleep", "600"], log=Path({str(tmp_path / "log")!r}))
 server.start()
 print(server.pid, flush=True)
-time.sleep(600)
+sys.stdin.read()
 """
     with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     ) as parent:
         assert parent.stdout
         pid = int(parent.stdout.readline())
