@@ -24,7 +24,7 @@ setup: python ## Make the environment .venv, or bring it up to date
 
 python:
 	@test -n "$(PYTHON)" || { echo "make: Guanxi needs Python 3.11 or newer, and there is none on the PATH (make PYTHON=... names one)." >&2; exit 1; }
-	@$(PYTHON) -c '$(OLD_ENOUGH)' || { echo "make: Guanxi needs Python 3.11 or newer, and $(PYTHON) is not." >&2; exit 1; }
+	@$(PYTHON) -c '$(OLD_ENOUGH)' 2>/dev/null || { echo "make: Guanxi needs Python 3.11 or newer, and $(PYTHON) is not." >&2; exit 1; }
 
 run: setup ## Start everything here: database, services, demo data (EVENTS=kafka: with a real broker)
 	@$(if $(EVENTS),CRM_EVENTS=$(EVENTS)) exec $(BIN)/crm run

@@ -81,15 +81,14 @@ def belongs_here() -> bool:
 def works(program: Path) -> bool:
     """Whether it runs: the Python below an environment may have been removed since."""
     try:
-        command = [program, "--version"]
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603
+        return subprocess.run([str(program), "--version"], capture_output=True, check=False).returncode == 0  # noqa: S603
     except OSError:
         return False
 
 
 def fingerprint() -> str:
     """What the environment is made from: its place and the content of the files that say what is in it."""
-    names = [*LOCKS, "pyproject.toml", *(f"{package}/pyproject.toml" for package in PACKAGES)]
+    names = [*LOCKS, *(f"{package}/pyproject.toml" for package in PACKAGES)]
     digest = hashlib.sha256()
     for name in names:
         digest.update((ROOT / name).read_bytes())

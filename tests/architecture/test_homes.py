@@ -19,7 +19,7 @@ HOMES = {
     "os.getenv": ["shared/kernel/runtime/", "shared/kernel/testing/", "shared/crm/"],
     "environ.get": ["shared/kernel/runtime/", "shared/kernel/testing/", "shared/crm/", "tools/"],
     "print": ["shared/crm/", "shared/kernel/runtime/guarded.py", "demo/", "tools/"],
-    "basicConfig": [],
+    "basicConfig": ["shared/kernel/runtime/logs.py"],
     "getLogger": ["shared/kernel/runtime/"],
 }
 
