@@ -143,7 +143,15 @@ def fetch_jars(libs: Path) -> None:
     if maven is None:
         raise ServerProblem(f"Kafka's files are fetched with Maven, which is not installed: {INSTALL}")
     partial = libs.with_name(f"{libs.name}.{os.getpid()}")
-    command = [maven, "-q", "-B", "-f", str(FILES / "pom.xml"), "dependency:copy-dependencies"]
+    command = [
+        maven,
+        "-q",
+        "-B",
+        "-Dstyle.color=never",
+        "-f",
+        str(FILES / "pom.xml"),
+        "dependency:copy-dependencies",
+    ]
     done = subprocess.run(  # noqa: S603
         [*command, f"-DoutputDirectory={partial}"], capture_output=True, text=True, check=False
     )
