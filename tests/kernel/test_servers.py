@@ -16,7 +16,7 @@ from kernel.runtime import broker
 from kernel.runtime.broker import KafkaBroker
 from kernel.runtime.embedded import EmbeddedPostgres
 from kernel.runtime.guarded import Guarded, ServerProblem
-from kernel.runtime.postgres_host import LONGEST_SOCKET_FOLDER, socket_folder
+from kernel.runtime.postgres_host import LONGEST_SOCKET_FOLDER, server_user, socket_folder
 from kernel.testing.servers import fresh_database, temporary_folder
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -138,6 +138,18 @@ def test_a_server_that_will_not_stop_is_killed(tmp_path: Path) -> None:
     wait_until(lambda: (tmp_path / "log").read_text() != "")
     stubborn.stop()
     assert not alive(stubborn.pid)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts servers as somebody else")
+def test_a_server_of_root_passes_through_roots_private_folders(tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    (private / "program").touch(mode=0o700)
+    look = f"import os; print(0 not in os.getresuid(), os.access({str(private / 'program')!r}, os.X_OK))"
+    server = Guarded([sys.executable, "-c", look], log=tmp_path / "log", user=server_user())
+    server.start()
+    assert server.wait(10) == 0
+    assert (tmp_path / "log").read_text() == "True True\n"
 
 
 def test_a_program_that_is_not_there_is_said_so(tmp_path: Path) -> None:

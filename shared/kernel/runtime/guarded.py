@@ -18,6 +18,8 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
+SECBIT_NO_SETUID_FIXUP = 1 << 2
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 CAP_DAC_OVERRIDE = 1
@@ -134,6 +136,8 @@ def become(user: str, last_word: signal.Signals) -> Callable[[], None]:
         if account:
             if linux:
                 prctl(libc, PR_SET_KEEPCAPS, 1)
+                # Without this, access(2), by which PostgreSQL looks for its own programs, forgets the rights.
+                prctl(libc, PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
             os.initgroups(account.pw_name, account.pw_gid)
             os.setgid(account.pw_gid)
             os.setuid(account.pw_uid)
