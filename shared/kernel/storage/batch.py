@@ -1,6 +1,6 @@
 """One appending transaction: lock, claim, load, decide, write, commit, in a number of statements that is constant."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,12 +8,12 @@ from uuid import UUID
 from kernel.domain.errors import Invalid
 from kernel.domain.recorded import Recorded
 from kernel.storage import log, writes
-from kernel.storage.aggregate import AnyAggregate, AnyHandled, Handled, Intent
+from kernel.storage.aggregate import AnyHandled, Handled, Intent
 from kernel.storage.catalog import Catalog
 from kernel.storage.database import Connection
-from kernel.storage.decisions import Decided, Decisions, Known, Missing, PersonKey, Stream, streams_of
-from kernel.storage.keys import unseal
-from kernel.storage.log import Head, StoredEvent
+from kernel.storage.decisions import Decided, Decisions, Missing, streams_of
+from kernel.storage.loading import Loader
+from kernel.storage.log import Head
 
 Outcome = AnyHandled | Exception
 # Work that belongs into the same transaction: a follower's checkpoint, a fence.
@@ -23,8 +23,6 @@ _CLAIMED = """
 SELECT principal, key, fingerprint, command_id, status, stream_id, version FROM idempotency
 WHERE (principal, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))
 """
-_STREAMS = "SELECT stream_id, category, version, bytes FROM streams WHERE stream_id = ANY($1::uuid[])"
-_KEYS = "SELECT person_id, wrapped_key, shredded_at FROM person_keys WHERE person_id = ANY($1::uuid[])"
 _UNIQUE = """
 SELECT kind, digest, stream_id FROM unique_values
 WHERE (kind, digest) IN (SELECT * FROM unnest($1::text[], $2::bytea[]))
@@ -53,7 +51,8 @@ class Batch:
         self._connection = connection
         self._catalog = catalog
         self._intents = intents
-        self._known = Known()
+        self._loader = Loader(connection, catalog)
+        self._known = self._loader.known
         self._claims: dict[tuple[str, str], Claim] = {}
 
     async def run(self, within: Within | None = None) -> list[Outcome]:
@@ -62,9 +61,7 @@ class Batch:
         if within:
             await within(connection)
         await self._load_claims()
-        postponed = await self._load_streams(
-            [*streams_of(self._fresh()), *(claim.stream_id for claim in self._claims.values())]
-        )
+        postponed = await self._load_streams()
         fresh = [intent for intent in self._fresh() if id(intent) not in postponed]
         decisions = await self._decide(head, fresh)
         recorded = await writes.write(connection, self._catalog, self._known, decisions)
@@ -88,75 +85,23 @@ class Batch:
                 row["fingerprint"], row["command_id"], row["status"], row["stream_id"], row["version"]
             )
 
-    async def _load_streams(self, stream_ids: Iterable[UUID]) -> set[int]:
-        """Loads what is not known yet; answers the intents that would make the batch too heavy."""
-        wanted = list(dict.fromkeys(i for i in stream_ids if i not in self._known.streams))
-        heads = (
-            {row["stream_id"]: row for row in await self._connection.fetch(_STREAMS, wanted)}
-            if wanted
-            else {}
-        )
+    async def _load_streams(self) -> set[int]:
+        """Loads the streams of the intents and claims; answers the intents that would make the batch too heavy."""
+        claimed = [claim.stream_id for claim in self._claims.values()]
+        heads = await self._loader.heads([*streams_of(self._fresh()), *claimed])
         postponed: set[int] = set()
-        bytes_ = 0
-        seen: set[UUID] = set()
+        chosen: dict[UUID, None] = dict.fromkeys(claimed)
+        weight = sum(heads[i]["bytes"] for i in chosen if i in heads)
         for intent in self._fresh():
-            new = [i for i in streams_of([intent]) if i not in seen]
-            weight = intent.weight + sum(heads[i]["bytes"] for i in new if i in heads)
-            if seen and bytes_ + weight > log.MOST_BYTES:
+            new = [i for i in streams_of([intent]) if i not in chosen]
+            more = intent.weight + sum(heads[i]["bytes"] for i in new if i in heads)
+            if chosen and weight + more > log.MOST_BYTES:
                 postponed.add(id(intent))
-                continue
-            bytes_ += weight
-            seen.update(new)
-        skipped = {
-            i for intent in self._intents if id(intent) in postponed for i in streams_of([intent])
-        } - seen
-        existing = [i for i in wanted if i in heads and i not in skipped]
-        events = await log.load(self._connection, existing) if existing else []
-        await self._load_keys([*wanted, *(UUID(p) for e in events if e.personal for p in e.personal)])
-        facts: dict[UUID, list[Recorded[Any]]] = {i: [] for i in existing}
-        for event in events:
-            aggregate = self._catalog.aggregate(heads[event.stream_id]["category"])
-            facts[event.stream_id].append(self._recorded(aggregate, event))
-        for stream_id in wanted:
-            if stream_id in facts:
-                self._known.streams[stream_id] = self._stream(heads[stream_id]["category"], facts[stream_id])
-            elif stream_id not in skipped:
-                self._known.streams[stream_id] = None
+            else:
+                weight += more
+                chosen.update(dict.fromkeys(new))
+        await self._loader.load(chosen, heads)
         return postponed
-
-    def _stream(self, category: str, facts: list[Recorded[Any]]) -> Stream:
-        aggregate = self._catalog.aggregate(category)
-        state = aggregate.decider.initial
-        for recorded in facts:
-            state = aggregate.evolve(state, recorded.fact)
-        return Stream(category, facts[-1].version, state, tuple(facts))
-
-    def _recorded(self, aggregate: AnyAggregate, event: StoredEvent) -> Recorded[Any]:
-        personal: dict[str, Any] | None = None
-        for person, sealed in (event.personal or {}).items():
-            key = self._known.keys[UUID(person)]
-            if key and key.plain:
-                personal = unseal(key.plain, UUID(person), event.event_id, sealed)
-        return Recorded(
-            aggregate.codec.decode(event.type, event.schema_version, event.data, personal),
-            event.stream_id,
-            event.version,
-            event.position,
-            event.event_id,
-            event.occurred_at,
-            event.recorded_at,
-            event.provenance,
-        )
-
-    async def _load_keys(self, persons: Iterable[UUID]) -> None:
-        wanted = [person for person in dict.fromkeys(persons) if person not in self._known.keys]
-        if not wanted:
-            return
-        self._known.keys.update(dict.fromkeys(wanted))
-        for row in await self._connection.fetch(_KEYS, wanted):
-            person, wrapped = row["person_id"], row["wrapped_key"]
-            plain = self._catalog.keyring.unwrap(person, wrapped) if wrapped is not None else None
-            self._known.keys[person] = PersonKey(plain, row["shredded_at"] is not None)
 
     async def _decide(self, head: Head, intents: Sequence[Intent]) -> Decisions:
         while True:
@@ -166,9 +111,8 @@ class Batch:
             await self._load_missing(decisions.missing)
 
     async def _load_missing(self, missing: Missing) -> None:
-        if missing.streams:
-            await self._load_streams(missing.streams)
-        await self._load_keys(missing.persons)
+        await self._loader.load(missing.streams, await self._loader.heads(missing.streams))
+        await self._loader.load_keys(missing.persons)
         if missing.unique:
             kinds, digests = zip(*missing.unique, strict=True)
             self._known.unique.update(dict.fromkeys(missing.unique))

@@ -1,4 +1,4 @@
-"""The one way to write: takes every intent that waits, commits them in one transaction, and only then answers anyone."""
+"""The one way to write: takes every intent that waits, commits them in one transaction, then answers everyone."""
 
 import asyncio
 from collections import deque
@@ -83,7 +83,7 @@ class Committer:
 
     async def stop(self) -> None:
         """Finishes what waits, then ends."""
-        while self._singles or self._bulk or self._alone or self._in_flight:
+        while self._singles or self._bulk or self._alone or self._in_flight:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         if self._task:
             self._task.cancel()

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import asyncpg
 import structlog
 
 from kernel.storage.database import Database
@@ -24,9 +25,14 @@ WHERE held.locktype = 'advisory' AND held.granted
 
 
 async def cut_off_stopped_holder(database: Database) -> None:
-    """Looks once a second, for as long as it is not cancelled."""
-    async with database.driver() as connection:
-        while True:
-            for row in await connection.fetch(_CUT):
-                log.warning("log_lock_holder_cut_off", pid=row["pid"], application=row["application_name"])
-            await asyncio.sleep(1)
+    """Looks once a second, for as long as it is not cancelled and the database answers."""
+    try:
+        async with database.driver() as connection:
+            while True:
+                for row in await connection.fetch(_CUT):
+                    log.warning(
+                        "log_lock_holder_cut_off", pid=row["pid"], application=row["application_name"]
+                    )
+                await asyncio.sleep(1)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        log.warning("log_lock_watch_failed", error=repr(error))

@@ -169,6 +169,8 @@ def _commands(metadata: MetaData) -> None:
         Column("version", Integer),
         # Which columns the version's table has; a process reads and writes only shapes it knows.
         Column("shape", Integer, nullable=False),
+        # What else the rows depend on, such as the time zone of the days in them.
+        Column("parameters", Text, nullable=False, server_default=text("''")),
         Column("live", Boolean, nullable=False),
         Column("epoch", BigInteger, nullable=False),
         PrimaryKeyConstraint("name", "version"),

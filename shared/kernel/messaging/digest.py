@@ -1,0 +1,34 @@
+"""A running SHA-256 over the log, so that an altered past shows.
+
+The encoding is our own and versioned: never `row::text`, which changes with settings and new columns.
+"""
+
+from hashlib import sha256
+from json import dumps
+
+from kernel.storage.log import StoredEvent
+
+VERSION = b"1"
+START = sha256(b"guanxi log digest " + VERSION).digest()
+
+
+def extend(digest: bytes, event: StoredEvent) -> bytes:
+    """The digest after one more event. `personal_digest` stands for the sealed object, so a redaction keeps it."""
+    said = dumps(
+        [
+            event.position,
+            str(event.stream_id),
+            event.version,
+            str(event.event_id),
+            event.type,
+            event.schema_version,
+            event.data,
+            event.personal_digest.hex() if event.personal_digest else None,
+            event.meta,
+            int(event.occurred_at.timestamp() * 1_000_000),
+            int(event.recorded_at.timestamp() * 1_000_000),
+        ],
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+    return sha256(digest + said.encode()).digest()

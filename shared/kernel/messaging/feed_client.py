@@ -1,0 +1,93 @@
+"""The feed of another service over HTTP: an `EventSource`, and what fills a gap that Kafka left."""
+
+from datetime import datetime
+from uuid import UUID
+
+import httpx
+
+from kernel.messaging.records import PublicRecord, from_attributes
+from kernel.messaging.sources import FEED_PARTITION, NO_INCARNATION, Arrival, Bookmarks, Mark, Place
+
+PAGE = 1000
+
+
+class FeedGone(Exception):
+    """The place is above where its incarnation of the source's log ended."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(f"go on from {place}")
+        self.place = place
+
+
+class FeedClient:
+    """Reads pages of `GET /v1/feed`. `wait` is how long the server may hold an answer when there is no news."""
+
+    def __init__(self, name: str, url: str, token: str, *, wait: float = 20.0) -> None:
+        self.name = name
+        self._wait = wait
+        self._http = httpx.AsyncClient(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(10.0, read=wait + 10.0),
+        )
+
+    async def page(
+        self, after: int, incarnation: UUID | None, *, limit: int = PAGE, wait: float = 0.0
+    ) -> tuple[list[PublicRecord], Mark]:
+        """Raises `FeedGone` when the log was restored below this place."""
+        parameters = {"after": str(after), "limit": str(limit), "timeout": str(wait)}
+        if incarnation not in (None, NO_INCARNATION):
+            parameters["incarnation"] = str(incarnation)
+        answer = await self._http.get("/v1/feed", params=parameters)
+        if answer.status_code == httpx.codes.GONE:
+            gone = answer.json()
+            raise FeedGone(Place(UUID(gone["incarnation"]), gone["position"]))
+        answer.raise_for_status()
+        records = [from_attributes(said, said["data"], said["partition"]) for said in answer.json()]
+        stated = answer.headers["Feed-Incarnation"]
+        return records, Mark(
+            FEED_PARTITION,
+            UUID(stated) if stated else NO_INCARNATION,
+            int(answer.headers["Feed-Position"]),
+            at=datetime.fromisoformat(answer.headers["Feed-Time"]),
+        )
+
+    async def between(self, partition: int, after: int, upto: int) -> list[PublicRecord]:
+        """The records of one partition with `after < position <= upto`: what Kafka should have brought."""
+        found: list[PublicRecord] = []
+        while after < upto:
+            records, mark = await self.page(after, None)
+            found += [r for r in records if r.partition == partition and r.position <= upto]
+            if mark.position == after:
+                break
+            after = mark.position
+        return found
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+class FeedSource:
+    """The feed as an `EventSource`: in order over the whole log, so it is one partition and leaves nothing out."""
+
+    def __init__(self, client: FeedClient, *, wait: float = 20.0) -> None:
+        self.name = client.name
+        self._client = client
+        self._wait = wait
+        self._position = 0
+        self._incarnation: UUID | None = None
+
+    async def seek(self, bookmarks: Bookmarks) -> None:
+        """Coming from Kafka, the feed begins where every partition is complete."""
+        others = [mark.position for number, mark in bookmarks.partitions.items() if number != FEED_PARTITION]
+        feed = bookmarks.of(FEED_PARTITION)
+        self._position = max(feed.position, min(others, default=0))
+        self._incarnation = feed.incarnation
+
+    async def fetch(self) -> Arrival:
+        records, mark = await self._client.page(self._position, self._incarnation, wait=self._wait)
+        self._position, self._incarnation = mark.position, mark.incarnation
+        return Arrival([*((record, None) for record in records), mark])
+
+    async def close(self) -> None:
+        await self._client.close()

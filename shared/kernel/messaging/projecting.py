@@ -1,0 +1,151 @@
+"""Analytics' sink: one transaction stores what was heard, lets the views follow, and moves the bookmarks.
+
+Storing a record never fails because of a view: each view runs in a savepoint of its own.
+"""
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from kernel.messaging.cells import AnyCells, CellWriter, Heard
+from kernel.messaging.followers import Checkpoint
+from kernel.messaging.parking import Parkable, Parking
+from kernel.messaging.received import Received
+from kernel.messaging.records import PublicRecord
+from kernel.messaging.tracker import Withdrawal
+from kernel.storage import log as log_
+from kernel.storage.database import Connection, Database
+
+log = structlog.get_logger()
+
+_LIVE = "SELECT name, version, shape, parameters FROM views WHERE live"
+BEHIND = "behind a parked record of the same stream"
+
+
+class ViewNotUsable(Exception):
+    """The stored version of a view was made by other rules; a rebuild makes one that fits."""
+
+
+class Projection:
+    """Keeps the live version of every view. One instance, under the worker's lease, is the only writer."""
+
+    def __init__(
+        self, database: Database, received: Received, views: Sequence[AnyCells], zone: ZoneInfo
+    ) -> None:
+        self._database = database
+        self._received = received
+        self._views = views
+        self._zone = zone
+        self._writers: dict[tuple[str, int], CellWriter] = {}
+        self._connection: Connection | None = None
+
+    async def apply(
+        self, records: Sequence[PublicRecord], withdrawals: Sequence[Withdrawal], checkpoint: Checkpoint
+    ) -> None:
+        connection = await self._connected()
+        try:
+            await log_.begin(connection)
+            await checkpoint(connection)
+            writers = await self.live(connection)
+            heard = await self._received.store(connection, records) if records else []
+            if withdrawals:
+                await self._withdraw(connection, writers, withdrawals)
+            elif heard:
+                for writer in writers:
+                    await follow(connection, writer, heard)
+            await connection.execute("COMMIT")
+        except BaseException:
+            # What the writers remember may be of a transaction that never was.
+            for writer in self._writers.values():
+                writer.forget()
+            connection.terminate()
+            self._connection = None
+            raise
+
+    async def live(self, connection: Connection) -> list[CellWriter]:
+        """A writer for the live version of each view, as this transaction sees it."""
+        rows = {row["name"]: row for row in await connection.fetch(_LIVE)}
+        writers = []
+        for view in self._views:
+            row = rows.get(view.name)
+            if row is None or row["shape"] != view.shape or row["parameters"] != str(self._zone):
+                raise ViewNotUsable(f"view {view.name} needs `crm rebuild {view.name}`")
+            key = (view.name, row["version"])
+            if key not in self._writers:
+                self._writers[key] = CellWriter(view, row["version"], self._zone)
+            writers.append(self._writers[key])
+        return writers
+
+    async def _withdraw(
+        self, connection: Connection, writers: Sequence[CellWriter], withdrawals: Sequence[Withdrawal]
+    ) -> None:
+        """A restored source is rare and must be right: the views are made again from what still counts."""
+        await connection.execute("SET LOCAL statement_timeout = 0")
+        if connection.get_server_version().major >= 17:
+            await connection.execute("SET LOCAL transaction_timeout = 0")
+        for withdrawal in withdrawals:
+            await self._received.withdraw(connection, withdrawal)
+        for writer in writers:
+            await empty(connection, writer)
+        async for page in self._received.read(connection):
+            for writer in writers:
+                await follow(connection, writer, page)
+
+    async def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = await self._database.connect()
+        return self._connection
+
+
+async def empty(connection: Connection, writer: CellWriter) -> None:
+    writer.forget()
+    for table in writer.view.tables(writer.version):
+        await connection.execute(f'DELETE FROM "{table}"')
+    await connection.execute(
+        "DELETE FROM parked WHERE follower = $1 AND version = $2", writer.view.name, writer.version
+    )
+
+
+async def follow(connection: Connection, writer: CellWriter, heard: Sequence[Heard]) -> None:
+    """Applies the records to one view; what it cannot take is parked, in order, and the rest is applied."""
+    parking = Parking(writer.view.name, writer.version)
+    blocked = await parking.streams(connection)
+    parked = [_parkable(record, BEHIND) for record in heard if record.stream_id in blocked]
+    rest = [record for record in heard if record.stream_id not in blocked] if parked else heard
+    error = await _try(connection, writer, rest)
+    if error is not None:
+        parked += await _one_by_one(connection, writer, rest)
+    await parking.park(connection, parked)
+
+
+async def _one_by_one(connection: Connection, writer: CellWriter, records: Sequence[Heard]) -> list[Parkable]:
+    parked: list[Parkable] = []
+    blocked = set()
+    for record in records:
+        if record.stream_id in blocked:
+            parked.append(_parkable(record, BEHIND))
+            continue
+        error = await _try(connection, writer, [record])
+        if error is not None:
+            log.error("record_parked", view=writer.view.name, position=record.position, error=repr(error))
+            blocked.add(record.stream_id)
+            parked.append(_parkable(record, repr(error)))
+    return parked
+
+
+async def _try(connection: Connection, writer: CellWriter, records: Sequence[Heard]) -> Exception | None:
+    """In a savepoint. Only what the view's own code raises is its fault; a failing database fails the batch."""
+    await connection.execute("SAVEPOINT view")
+    try:
+        await writer.apply(connection, records)
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        writer.forget()
+        await connection.execute("ROLLBACK TO SAVEPOINT view")
+        return error
+    await connection.execute("RELEASE SAVEPOINT view")
+    return None
+
+
+def _parkable(record: Heard, error: str) -> Parkable:
+    return Parkable(record.source, record.stream_id, record.position, error)

@@ -1,0 +1,105 @@
+"""Analytics' own log: every record it hears, stored once at a local position, append-only."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from kernel.messaging.cells import Heard
+from kernel.messaging.records import Contracts, PublicRecord
+from kernel.messaging.tracker import Withdrawal
+from kernel.storage.database import Connection
+
+_STORE = """
+INSERT INTO received (source, incarnation, source_position, event_id, stream_id, version, type, data, occurred_at,
+                      recorded_at)
+SELECT source, incarnation, source_position, event_id, stream_id, version, type, data::jsonb, occurred_at, recorded_at
+FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[], $6::int[], $7::text[], $8::text[],
+            $9::timestamptz[], $10::timestamptz[]) WITH ORDINALITY
+     AS given(source, incarnation, source_position, event_id, stream_id, version, type, data, occurred_at, recorded_at,
+              place)
+ORDER BY place
+RETURNING position, event_id, source
+"""
+_WITHDRAW = """
+INSERT INTO withdrawn (position, source, incarnation, from_position)
+VALUES ((SELECT coalesce(max(position), 0) FROM received), $1, $2, $3)
+ON CONFLICT (source, incarnation) DO UPDATE SET from_position = least(withdrawn.from_position, excluded.from_position)
+"""
+# What still counts as of local position $2: all but what was withdrawn by then.
+_READ = """
+SELECT position, source, event_id, stream_id, version, type, data, occurred_at, recorded_at FROM received AS r
+WHERE position > $1 AND position <= $2 AND NOT EXISTS (
+    SELECT FROM withdrawn AS w WHERE w.source = r.source AND w.incarnation = r.incarnation
+    AND r.source_position > w.from_position AND w.position <= $2)
+ORDER BY position LIMIT $3
+"""
+PAGE = 2000
+
+
+class Received:
+    """`contracts` by source: what each one's types mean. A type that nobody here knows is stored and not shown."""
+
+    def __init__(self, contracts: Mapping[str, Contracts]) -> None:
+        self._contracts = contracts
+
+    async def store(self, connection: Connection, records: Sequence[PublicRecord]) -> list[Heard]:
+        """Appends under the log's lock; answers those that views can understand, with their local positions."""
+        rows = await connection.fetch(
+            _STORE,
+            [record.source for record in records],
+            [record.incarnation for record in records],
+            [record.position for record in records],
+            [record.event_id for record in records],
+            [record.stream_id for record in records],
+            [record.version for record in records],
+            [record.type for record in records],
+            [to_json(record.data).decode() for record in records],
+            [record.occurred_at for record in records],
+            [record.recorded_at for record in records],
+        )
+        heard = []
+        for row, record in zip(rows, records, strict=True):
+            fact = self._contracts[record.source].load(record.type, record.data)
+            if fact is not None:
+                heard.append(
+                    Heard(
+                        record.source,
+                        row["position"],
+                        record.event_id,
+                        record.stream_id,
+                        record.version,
+                        fact,
+                        record.occurred_at,
+                        record.recorded_at,
+                    )
+                )
+        return heard
+
+    async def withdraw(self, connection: Connection, withdrawal: Withdrawal) -> None:
+        await connection.execute(
+            _WITHDRAW, withdrawal.source, withdrawal.incarnation, withdrawal.from_position
+        )
+
+    async def read(
+        self, connection: Connection, *, after: int = 0, upto: int = 2**62
+    ) -> AsyncIterator[list[Heard]]:
+        """Pages of what counts as of `upto`, in local order."""
+        while rows := await connection.fetch(_READ, after, upto, PAGE):
+            yield [heard for row in rows if (heard := self._heard(row)) is not None]
+            after = rows[-1]["position"]
+
+    def _heard(self, row: Mapping[str, Any]) -> Heard | None:
+        fact = self._contracts[row["source"]].load(row["type"], from_json(row["data"]))
+        if fact is None:
+            return None
+        return Heard(
+            row["source"],
+            row["position"],
+            row["event_id"],
+            row["stream_id"],
+            row["version"],
+            fact,
+            row["occurred_at"],
+            row["recorded_at"],
+        )

@@ -1,0 +1,297 @@
+"""The relay: the log is the outbox. Reads by position, sends, and only after all acknowledgements moves its row."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from pydantic_core import from_json, to_json
+
+from kernel.messaging import digest as digests
+from kernel.messaging.feed import History, history, published_types, register_published_types
+from kernel.messaging.publisher import Heartbeat, Publisher, RecordRefused, Tail
+from kernel.messaging.records import PublicRecord, Translator
+from kernel.messaging.service import Node
+from kernel.storage import log as log_
+from kernel.storage.codec import UnknownEvent
+from kernel.storage.database import Connection
+from kernel.storage.lease import Lease
+from kernel.storage.log import StoredEvent
+from kernel.storage.metrics import RELAYED
+
+log = structlog.get_logger()
+
+MOST_EVENTS = 1000
+_POLL = 0.01
+_IDLE_POLL = 0.05
+_HEARTBEAT_EVERY = 1.0
+_SEND_TIMEOUT = 15.0
+_ROW = "SELECT incarnation, position, event_id, partitions FROM relay WHERE topic = $1"
+_DIGEST = "SELECT digest FROM log_digests WHERE position <= $1 ORDER BY position DESC LIMIT 1"
+_SAVE = """
+INSERT INTO relay (topic, incarnation, position, event_id, partitions) VALUES ($1, $2, $3, $4, $5::jsonb)
+ON CONFLICT (topic) DO UPDATE SET incarnation = excluded.incarnation, position = excluded.position,
+    event_id = excluded.event_id, partitions = excluded.partitions
+"""
+_SAVE_DIGEST = "INSERT INTO log_digests (position, digest) VALUES ($1, $2) ON CONFLICT (position) DO NOTHING"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Per partition: the position of the last record, and its acknowledged offset."""
+
+    position: int
+    offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The relay's row. `previous` of a record comes from here, so a retry and a successor write the same."""
+
+    incarnation: UUID | None
+    position: int
+    event_id: UUID | None
+    partitions: dict[int, Sent]
+
+
+class BrokerLost(Exception):
+    """An acknowledged record is no longer there: begin again, and publish it again."""
+
+
+class Relay:
+    """`make_publisher` is None where events travel by the feed: then only the digest and the types are kept."""
+
+    def __init__(self, node: Node, make_publisher: Callable[[], Publisher] | None) -> None:
+        self._node = node
+        self._make_publisher = make_publisher
+        self._translator = Translator(node.service, node.catalog)
+        self._topic = node.service.topic
+
+    async def run(self, lease: Lease) -> None:
+        """Until the lease is lost, or a record is met that no one may skip."""
+        async with self._node.database.driver() as connection:
+            await register_published_types(connection, self._translator.types)
+            while True:
+                publisher = self._make_publisher() if self._make_publisher else None
+                try:
+                    await self._relay(connection, lease, publisher)
+                except (UnknownEvent, RecordRefused):
+                    raise
+                except (BrokerLost, OSError, TimeoutError) as error:
+                    log.warning("relay_interrupted", error=repr(error))
+                finally:
+                    if publisher:
+                        await publisher.abandon()
+                await asyncio.sleep(0.5)
+
+    async def _relay(self, connection: Connection, lease: Lease, publisher: Publisher | None) -> None:
+        progress, digest = await self._load(connection)
+        if publisher:
+            tails = await publisher.open()
+            progress = await self._reconcile(connection, lease, publisher, progress, tails)
+        published = await published_types(connection)
+        loop = asyncio.get_running_loop()
+        beat = loop.time()
+        busy = 0.0
+        while True:
+            events = await log_.read_after(connection, progress.position, MOST_EVENTS)
+            if events:
+                incarnations = await history(connection)
+                records, after = self._records(events, incarnations, published, progress)
+                for event in events:
+                    digest = digests.extend(digest, event)
+                after = await self._send(publisher, records, after)
+                await self._save(connection, lease, after, digest)
+                progress, busy = after, loop.time()
+                RELAYED.inc(len(records))
+            elif publisher and loop.time() - beat >= _HEARTBEAT_EVERY:
+                beat = loop.time()
+                progress = await self._heartbeat(connection, lease, publisher, progress, digest)
+            if len(events) < MOST_EVENTS:
+                await asyncio.sleep(_POLL if loop.time() - busy < 5 else _IDLE_POLL)
+
+    def _records(
+        self, events: Sequence[StoredEvent], incarnations: History, published: Any, progress: Progress
+    ) -> tuple[list[PublicRecord], Progress]:
+        """What is published of these events, chained by `previous` per partition."""
+        partitions, current = dict(progress.partitions), progress.incarnation
+        records: list[PublicRecord] = []
+        for event in events:
+            incarnation = incarnations.at(event.position)
+            if incarnation.id != current:
+                # The chains begin anew: whoever meets the new incarnation goes back to where it starts.
+                current = incarnation.id
+                partitions = {
+                    number: Sent(
+                        incarnation.from_position, partitions[number].offset if number in partitions else None
+                    )
+                    for number in range(incarnation.partitions)
+                }
+            record = self._translator.translate(event, incarnation.id, incarnation.partitions)
+            if record is None or event.position <= published.get(record.type, event.position):
+                continue
+            chain = partitions[record.partition]
+            records.append(replace(record, previous=chain.position))
+            partitions[record.partition] = Sent(event.position, chain.offset)
+        last = events[-1]
+        return records, Progress(current, last.position, last.event_id, partitions)
+
+    async def _send(
+        self, publisher: Publisher | None, records: Sequence[PublicRecord], after: Progress
+    ) -> Progress:
+        if publisher is None or not records:
+            return after
+        async with asyncio.timeout(_SEND_TIMEOUT):
+            offsets = await publisher.send(records)
+        return _acknowledged(after, records, offsets)
+
+    async def _heartbeat(
+        self, connection: Connection, lease: Lease, publisher: Publisher, progress: Progress, digest: bytes
+    ) -> Progress:
+        """Every partition is told that it is complete up to the row's position."""
+        if progress.incarnation is None:
+            return progress
+        async with connection.transaction():
+            await lease.fence(connection)
+            at: datetime = await connection.fetchval("SELECT clock_timestamp()")
+            # Only if nothing newer is visible by then does the row's position hold for that time.
+            if await connection.fetchval("SELECT max(position) FROM events") != progress.position:
+                return progress
+        beats = [
+            Heartbeat(
+                source=self._node.service.name,
+                incarnation=progress.incarnation,
+                partition=number,
+                position=progress.position,
+                previous=sent.position,
+                at=at,
+                digest=digest,
+            )
+            for number, sent in progress.partitions.items()
+        ]
+        async with asyncio.timeout(_SEND_TIMEOUT):
+            offsets = await publisher.send(beats)
+        after = _acknowledged(progress, beats, offsets)
+        await self._save(connection, lease, after, None)
+        return after
+
+    async def _load(self, connection: Connection) -> tuple[Progress, bytes]:
+        row = await connection.fetchrow(_ROW, self._topic)
+        if row is None:
+            return Progress(None, 0, None, {}), digests.START
+        partitions = {
+            int(number): Sent(position, offset)
+            for number, (position, offset) in from_json(row["partitions"]).items()
+        }
+        digest = await connection.fetchval(_DIGEST, row["position"])
+        return Progress(
+            row["incarnation"], row["position"], row["event_id"], partitions
+        ), digest or digests.START
+
+    async def _save(
+        self, connection: Connection, lease: Lease, progress: Progress, digest: bytes | None
+    ) -> None:
+        partitions = {str(n): [sent.position, sent.offset] for n, sent in progress.partitions.items()}
+        async with connection.transaction():
+            await lease.fence(connection)
+            await connection.execute(
+                _SAVE,
+                self._topic,
+                progress.incarnation,
+                progress.position,
+                progress.event_id,
+                to_json(partitions).decode(),
+            )
+            if digest is not None:
+                await connection.execute(_SAVE_DIGEST, progress.position, digest)
+
+    async def _reconcile(
+        self,
+        connection: Connection,
+        lease: Lease,
+        publisher: Publisher,
+        progress: Progress,
+        tails: dict[int, Tail] | Any,
+    ) -> Progress:
+        """Compares the topic's ends with the row: what Kafka lost is sent again, what we lost begins anew."""
+        for tail in tails.values():
+            if tail.position is not None and tail.position > progress.position:
+                known = await connection.fetchval(
+                    "SELECT event_id FROM events WHERE position = $1", tail.position
+                )
+                if known != tail.event_id:
+                    log.warning("topic_ahead_of_log", position=tail.position)
+                    await _start_incarnation(connection)
+                    break
+        for number, sent in sorted(progress.partitions.items()):
+            tail = tails.get(number)
+            if tail is not None and sent.offset is not None and tail.end < sent.offset + 1:
+                progress = await self._send_again(connection, lease, publisher, progress, number, tail)
+        return progress
+
+    async def _send_again(
+        self,
+        connection: Connection,
+        lease: Lease,
+        publisher: Publisher,
+        progress: Progress,
+        number: int,
+        tail: Tail,
+    ) -> Progress:
+        """Kafka lost acknowledged records of one partition: they follow its last one that is left."""
+        incarnations = await history(connection)
+        published = await published_types(connection)
+        chain = tail.position or 0
+        log.warning("topic_lost_records", partition=number, after=chain)
+        after = 0 if tail.position is None else tail.position
+        offset: int | None = None
+        while after < progress.position:
+            events = await log_.read_after(connection, after, MOST_EVENTS)
+            records = []
+            for event in events:
+                if event.position > progress.position:
+                    break
+                incarnation = incarnations.at(event.position)
+                record = self._translator.translate(event, incarnation.id, incarnation.partitions)
+                if record is None or record.partition != number:
+                    continue
+                if event.position <= published.get(record.type, event.position):
+                    continue
+                chain = max(chain, incarnation.from_position)
+                records.append(replace(record, previous=chain))
+                chain = event.position
+            if records:
+                async with asyncio.timeout(_SEND_TIMEOUT):
+                    offset = (await publisher.send(records))[-1]
+            after = events[-1].position if events else progress.position
+        again = replace(progress, partitions={**progress.partitions, number: Sent(chain, offset)})
+        await self._save(connection, lease, again, None)
+        return again
+
+
+def _acknowledged(
+    progress: Progress, messages: Sequence[PublicRecord | Heartbeat], offsets: Sequence[int]
+) -> Progress:
+    """Raises `BrokerLost` when an offset is not above the one acknowledged before it."""
+    partitions = dict(progress.partitions)
+    for message, offset in zip(messages, offsets, strict=True):
+        sent = partitions[message.partition]
+        if sent.offset is not None and offset <= sent.offset:
+            raise BrokerLost(f"partition {message.partition}: offset {offset} was acknowledged before")
+        partitions[message.partition] = Sent(sent.position, offset)
+    return replace(progress, partitions=partitions)
+
+
+async def _start_incarnation(connection: Connection) -> None:
+    """The topic holds records that our log does not: what follows here is another history."""
+    await log_.begin(connection)
+    head = await log_.head(connection)
+    row = await connection.fetchrow(
+        "SELECT partitions, system_identifier, timeline FROM incarnations WHERE id = $1", head.incarnation
+    )
+    server = (row["system_identifier"], row["timeline"])
+    await log_.new_incarnation(connection, head.position, row["partitions"], server)
+    await connection.execute("COMMIT")

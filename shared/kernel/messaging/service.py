@@ -1,0 +1,51 @@
+"""What one service is: the short description from which its API, its worker and the command line are made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import MetaData
+
+from kernel.runtime.settings import ServiceSettings
+from kernel.storage.aggregate import AnyAggregate
+from kernel.storage.catalog import Catalog
+from kernel.storage.committer import Committer
+from kernel.storage.database import Database
+from kernel.storage.keys import Keyring
+from kernel.storage.persons import person
+from kernel.storage.views import AnyRecorded
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """`publish` is the pure translation from a private fact to a contract, or to nothing."""
+
+    name: str
+    metadata: MetaData
+    aggregates: tuple[AnyAggregate, ...]
+    publish: Callable[[AnyRecorded], object | None]
+    contracts: object
+    # Services whose erasures must happen here too.
+    forgets_with: tuple[str, ...] = ("contacts",)
+
+    @property
+    def topic(self) -> str:
+        return f"crm.{self.name}.v1"
+
+
+class Node:
+    """A process of a service: its database, its catalog and its one committer."""
+
+    def __init__(self, service: Service, settings: ServiceSettings) -> None:
+        self.service = service
+        self.settings = settings
+        self.secret = settings.signing_secret.get_secret_value().encode()
+        self.database = Database(settings.database_url, application=f"crm-{service.name}")
+        self.catalog = Catalog((*service.aggregates, person), Keyring(settings.masters(), self.secret))
+        self.committer = Committer(self.database, self.catalog)
+        self.draining = False
+        # What readiness asks besides the database: "ok", or what is wrong.
+        self.checks: dict[str, Callable[[], str]] = {}
+
+    async def close(self) -> None:
+        await self.committer.stop()
+        await self.database.close()

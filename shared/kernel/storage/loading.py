@@ -1,0 +1,89 @@
+"""Streams as they lie made into facts and states: loaded with their keys, unsealed, upcast, folded."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from kernel.domain.recorded import Recorded
+from kernel.storage import log
+from kernel.storage.aggregate import AnyAggregate
+from kernel.storage.catalog import Catalog
+from kernel.storage.database import Connection
+from kernel.storage.decisions import Known, PersonKey, Stream
+from kernel.storage.keys import unseal
+from kernel.storage.log import StoredEvent
+
+_STREAMS = "SELECT stream_id, category, version, bytes FROM streams WHERE stream_id = ANY($1::uuid[])"
+_KEYS = "SELECT person_id, wrapped_key, shredded_at FROM person_keys WHERE person_id = ANY($1::uuid[])"
+
+
+class Loader:
+    """`known` grows with what is loaded; nothing is loaded twice."""
+
+    def __init__(self, connection: Connection, catalog: Catalog) -> None:
+        self._connection = connection
+        self._catalog = catalog
+        self.known = Known()
+
+    async def heads(self, stream_ids: Iterable[UUID]) -> dict[UUID, Mapping[str, Any]]:
+        """Category, version and weight of those streams that exist."""
+        wanted = [i for i in dict.fromkeys(stream_ids) if i not in self.known.streams]
+        if not wanted:
+            return {}
+        return {row["stream_id"]: row for row in await self._connection.fetch(_STREAMS, wanted)}
+
+    async def load(self, stream_ids: Iterable[UUID], heads: Mapping[UUID, Mapping[str, Any]]) -> None:
+        """Makes every one of these streams known, the absent ones as absent."""
+        wanted = [i for i in dict.fromkeys(stream_ids) if i not in self.known.streams]
+        existing = [i for i in wanted if i in heads]
+        events = await log.load(self._connection, existing) if existing else []
+        persons = [UUID(person) for event in events if event.personal for person in event.personal]
+        # A stream's own person is loaded with it: most personal facts are about that one.
+        await self.load_keys([*wanted, *persons])
+        facts: dict[UUID, list[Recorded[Any]]] = {i: [] for i in existing}
+        for event in events:
+            aggregate = self._catalog.aggregate(heads[event.stream_id]["category"])
+            facts[event.stream_id].append(self._recorded(aggregate, event))
+        self.known.streams.update(dict.fromkeys(wanted))
+        for stream_id, recorded in facts.items():
+            self.known.streams[stream_id] = self._stream(heads[stream_id]["category"], recorded)
+
+    async def load_keys(self, persons: Iterable[UUID]) -> None:
+        wanted = [person for person in dict.fromkeys(persons) if person not in self.known.keys]
+        if not wanted:
+            return
+        self.known.keys.update(dict.fromkeys(wanted))
+        for row in await self._connection.fetch(_KEYS, wanted):
+            person, wrapped = row["person_id"], row["wrapped_key"]
+            plain = self._catalog.keyring.unwrap(person, wrapped) if wrapped is not None else None
+            self.known.keys[person] = PersonKey(plain, row["shredded_at"] is not None)
+
+    def _stream(self, category: str, facts: Sequence[Recorded[Any]]) -> Stream:
+        aggregate = self._catalog.aggregate(category)
+        state = aggregate.decider.initial
+        for recorded in facts:
+            state = aggregate.evolve(state, recorded.fact)
+        return Stream(category, facts[-1].version, state, tuple(facts))
+
+    def _recorded(self, aggregate: AnyAggregate, event: StoredEvent) -> Recorded[Any]:
+        personal: dict[str, Any] | None = None
+        for person, sealed in (event.personal or {}).items():
+            key = self.known.keys[UUID(person)]
+            if key and key.plain:
+                personal = unseal(key.plain, UUID(person), event.event_id, sealed)
+        return recorded_from(aggregate, event, personal)
+
+
+def recorded_from(
+    aggregate: AnyAggregate, event: StoredEvent, personal: dict[str, Any] | None
+) -> Recorded[Any]:
+    return Recorded(
+        aggregate.codec.decode(event.type, event.schema_version, event.data, personal),
+        event.stream_id,
+        event.version,
+        event.position,
+        event.event_id,
+        event.occurred_at,
+        event.recorded_at,
+        event.provenance,
+    )

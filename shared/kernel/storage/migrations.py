@@ -1,0 +1,77 @@
+"""All of a service's `env.py`, and what follows a migration: views and published types are made known."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alembic import context
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import MetaData, make_url, pool, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from kernel.storage.log import LOG_LOCK
+
+_VERSIONED = re.compile(r"_\d+$")
+_KNOW = """
+INSERT INTO views (name, version, shape, parameters, live, epoch)
+VALUES (:name, :version, :shape, :parameters, NOT EXISTS (SELECT FROM views WHERE name = :name AND live), 1)
+ON CONFLICT (name, version) DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownView:
+    """A view as a migration leaves it: its first version has the number of its shape."""
+
+    name: str
+    shape: int
+    parameters: str = ""
+
+
+def run(metadata: MetaData) -> None:
+    """Called by `env.py`; the connection or the URL comes from whoever runs the migration."""
+    connection = context.config.attributes.get("connection")
+    if connection is not None:
+        _run(connection, metadata)
+        return
+    url = (
+        context.config.get_main_option("sqlalchemy.url") or context.get_x_argument(as_dictionary=True)["url"]
+    )
+    if context.is_offline_mode():
+        context.configure(url=url, target_metadata=metadata, literal_binds=True, dialect_name="postgresql")
+        with context.begin_transaction():
+            context.run_migrations()
+        return
+    asyncio.run(_connect_and_run(url, metadata))
+
+
+async def _connect_and_run(url: str, metadata: MetaData) -> None:
+    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), poolclass=pool.NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(_run, metadata)
+
+
+def _run(connection: SyncConnection, metadata: MetaData) -> None:
+    """Under the log's lock: no command is half done while a table that it writes changes."""
+
+    def include(thing: Any, name: str | None, kind: str, reflected: bool, compared: object) -> bool:
+        made_by_rebuild = reflected and compared is None and kind == "table" and _VERSIONED.search(name or "")
+        return not made_by_rebuild
+
+    context.configure(
+        connection=connection, target_metadata=metadata, include_object=include, compare_type=True
+    )
+    with context.begin_transaction():
+        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({LOG_LOCK})"))
+        context.run_migrations()
+
+
+def know_views(connection: SyncConnection, views: Sequence[KnownView]) -> None:
+    for view in views:
+        connection.execute(
+            text(_KNOW),
+            {"name": view.name, "version": view.shape, "shape": view.shape, "parameters": view.parameters},
+        )

@@ -1,0 +1,113 @@
+"""`create_app`: every router, handler and middleware of a service's API, in one readable place."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+
+from kernel.domain.errors import Refused
+from kernel.messaging.service import Node
+from kernel.storage.committer import OutcomeUnknown, Unavailable
+from kernel.web import batch, feed, health, problem_pages
+from kernel.web.auth import Authenticator
+from kernel.web.commands import Operation
+from kernel.web.middleware import Surroundings, TooLarge
+from kernel.web.policy import Policy
+from kernel.web.problems import Described, describe, problem
+from kernel.web.requests import Trace
+
+EXPOSED = (
+    "ETag, Location, Link, Request-Id, RateLimit, RateLimit-Policy, Retry-After, Consistency-Token, "
+    "Idempotency-Replayed, Deprecation, Sunset, Projection-Position, Projection-Lag, Preference-Applied"
+).split(", ")
+
+
+def create_app(
+    node: Node,
+    policy: Policy,
+    *,
+    title: str,
+    routers: Sequence[APIRouter],
+    operations: Sequence[Operation] = (),
+    beside: Sequence[AbstractAsyncContextManager[Any]] = (),
+) -> FastAPI:
+    """`beside` runs as long as the API does: the worker, when both are one process."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        node.committer.start()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(node.close)
+            for part in beside:
+                await stack.enter_async_context(part)
+            yield
+            node.draining = True
+
+    app = FastAPI(title=title, version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None)
+    app.state.node = node
+    app.state.policy = policy
+    app.state.operations = {operation.id: operation for operation in operations}
+    for router in (*routers, health.router, problem_pages.router, feed.router):
+        app.include_router(router)
+    if operations:
+        app.include_router(batch.router)
+    for kind in (Refused, Unavailable, OutcomeUnknown, HTTPException, RequestValidationError, TooLarge):
+        app.add_exception_handler(kind, _on_error)
+    app.add_middleware(Surroundings, authenticator=Authenticator(node.settings))
+    origins = [origin.strip() for origin in node.settings.cors_origins.split(",") if origin.strip()]
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
+            max_age=600,
+        )
+    return app
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    trace: Trace = request.scope["crm.trace"]
+    return _described(error).response(
+        instance=request.url.path, request_id=trace.request_id, trace_id=trace.trace_id
+    )
+
+
+def _described(error: Exception) -> Described:
+    if isinstance(error, TooLarge):
+        return problem("BODY_TOO_LARGE", "The body is larger than this operation takes.")
+    if isinstance(error, RequestValidationError):
+        return invalid(error.errors())
+    if isinstance(error, HTTPException):
+        codes = {400: "MALFORMED_JSON", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "BODY_TOO_LARGE"}
+        return problem(codes.get(error.status_code, "INTERNAL"), str(error.detail))
+    return describe(error)
+
+
+def invalid(found: Sequence[Any]) -> Described:
+    """Validation errors of the framework with JSON pointers, one entry per field."""
+    if any(error["type"] == "json_invalid" for error in found):
+        return problem("MALFORMED_JSON", "The body is not valid JSON.")
+    errors = [_entry(error) for error in found]
+    count = "1 field is" if len(errors) == 1 else f"{len(errors)} fields are"
+    return problem("VALIDATION_FAILED", f"{count} not valid", errors=errors)
+
+
+def _entry(error: Any) -> dict[str, Any]:
+    place, *path = error["loc"]
+    if place == "body":
+        where = {"pointer": "#" + "".join(f"/{_escaped(part)}" for part in path)}
+    else:
+        where = {"parameter": ".".join(map(str, path))}
+    context = {k: v if isinstance(v, int | str | bool) else str(v) for k, v in error.get("ctx", {}).items()}
+    return {**where, "code": error["type"].upper(), "detail": error["msg"], "params": context}
+
+
+def _escaped(part: object) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")

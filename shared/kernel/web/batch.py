@@ -1,0 +1,150 @@
+"""`POST /v1/batch`: up to 1,000 independent commands, each with its own key and its own answer."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.responses import JSONResponse, Response
+
+from kernel.domain.errors import Invalid
+from kernel.storage.aggregate import AnyHandled, Intent
+from kernel.web.commands import MatchRequired, Operation, idempotency_key, make_intent
+from kernel.web.documents import problem_responses
+from kernel.web.etags import etag
+from kernel.web.problems import Described, describe, problem
+from kernel.web.requests import Call, Caller
+
+router = APIRouter()
+
+
+class BatchItem(BaseModel):
+    """`command` is the operation id of the single route; `data` its body without `occurred_at`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    client_ref: str | None = Field(None, max_length=200)
+    idempotency_key: str = Field(min_length=8, max_length=255, examples=["order-00017-place"])
+    command: str
+    id: UUID | None = None
+    if_match: str | None = None
+    occurred_at: str | None = None
+    data: dict[str, Any] = Field(default_factory=dict)
+
+
+class BatchIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[BatchItem] = Field(min_length=1, max_length=1000)
+
+
+class BatchResult(BaseModel):
+    index: int
+    client_ref: str | None
+    status: int
+    id: UUID | None
+    etag: str | None
+    replayed: bool
+    problem: dict[str, Any] | None
+
+
+class BatchSummary(BaseModel):
+    succeeded: int
+    failed: int
+
+
+class BatchOut(BaseModel):
+    items: list[BatchResult]
+    summary: BatchSummary
+
+
+@router.post(
+    "/v1/batch",
+    operation_id="batch",
+    summary="Carry out many independent commands",
+    status_code=207,
+    response_model=BatchOut,
+    responses=problem_responses(400, 401, 403, 413, 422, 503),
+)
+async def batch(body: BatchIn, call: Caller) -> Response:
+    operations: Mapping[str, Operation] = call.request.app.state.operations
+    outcomes: list[AnyHandled | Exception | Described | None] = [None] * len(body.items)
+    intents: dict[int, Intent] = {}
+    keys: set[str] = set()
+    for index, item in enumerate(body.items):
+        try:
+            if item.idempotency_key in keys:
+                raise Invalid("Another item of this batch has the same key.", code="IDEMPOTENCY_KEY_REUSED")
+            keys.add(item.idempotency_key)
+            intents[index] = _intent(operations, item, call)
+        except ValidationError as error:
+            outcomes[index] = _invalid(error)
+        except Exception as error:
+            outcomes[index] = error
+    handled = await call.node.committer.submit_all(list(intents.values()))
+    for index, outcome in zip(intents, handled, strict=True):
+        outcomes[index] = outcome
+    results = [
+        _result(i, item, outcome) for i, (item, outcome) in enumerate(zip(body.items, outcomes, strict=True))
+    ]
+    failed = sum(result["problem"] is not None for result in results)
+    return JSONResponse(
+        {"items": results, "summary": {"succeeded": len(results) - failed, "failed": failed}}, 207
+    )
+
+
+def _intent(operations: Mapping[str, Operation], item: BatchItem, call: Call) -> Intent:
+    operation = operations.get(item.command)
+    if operation is None:
+        raise Invalid("There is no such command.", pointer="#/command", allowed=sorted(operations))
+    if item.id is None and "{id}" in operation.path:
+        raise Invalid("This command needs the id of its record.", pointer="#/id")
+    if operation.if_match and item.if_match is None:
+        raise MatchRequired("This operation needs if_match.")
+    said = item.data if item.occurred_at is None else {**item.data, "occurred_at": item.occurred_at}
+    body = operation.body.model_validate(said)
+    command = body.command()
+    return make_intent(
+        operation,
+        call,
+        stream_id=item.id,
+        command=command,
+        body=body,
+        key=idempotency_key(item.idempotency_key, required=True),
+        if_match=item.if_match,
+        must_be_new=False,
+        seen_by=call.policy.command_scope(call.principal, type(command)),
+    )
+
+
+def _result(index: int, item: BatchItem, outcome: Any) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "index": index,
+        "client_ref": item.client_ref,
+        "id": str(item.id) if item.id else None,
+        "etag": None,
+        "replayed": False,
+        "problem": None,
+    }
+    if isinstance(outcome, Described | Exception):
+        described = outcome if isinstance(outcome, Described) else describe(outcome)
+        return result | {"status": described.status, "problem": described.body()}
+    return result | {
+        "status": outcome.status,
+        "id": str(outcome.stream_id),
+        "etag": etag(outcome.version),
+        "replayed": outcome.replayed,
+    }
+
+
+def _invalid(error: ValidationError) -> Described:
+    errors = [
+        {
+            "pointer": "#/data" + "".join(f"/{part}" for part in entry["loc"]),
+            "code": entry["type"].upper(),
+            "detail": entry["msg"],
+        }
+        for entry in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return problem("VALIDATION_FAILED", f"{len(errors)} field(s) of this item not valid", errors=errors)

@@ -1,0 +1,38 @@
+"""Probes and metrics: `/livez` asks nobody, `/readyz` asks what the process needs, `/metrics` is for Prometheus."""
+
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import text
+from starlette.responses import JSONResponse, Response
+
+from kernel.messaging.service import Node
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/livez")
+async def livez() -> Response:
+    return Response("ok", media_type="text/plain")
+
+
+@router.get("/readyz")
+async def readyz(request: Request) -> Response:
+    """200 when every check is ok, else 503; the body names each check."""
+    node: Node = request.app.state.node
+    checks = {
+        "drain": "stopping" if node.draining else "ok",
+        **{name: check() for name, check in node.checks.items()},
+    }
+    try:
+        async with node.database.engine.connect() as connection:
+            await connection.execute(text("SELECT 1 FROM views LIMIT 1"))
+        checks["database"] = "ok"
+    except Exception as error:
+        checks["database"] = type(error).__name__
+    ready = all(result == "ok" for result in checks.values())
+    return JSONResponse({"ready": ready, "checks": checks}, 200 if ready else 503)
+
+
+@router.get("/metrics")
+async def metrics() -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,128 @@
+"""Around every request, in one visible place: ids, size limit, authentication, failures, metrics."""
+
+import os
+import time
+from re import compile as regex
+from typing import Any
+
+import structlog
+from prometheus_client import Counter, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kernel.domain.ids import new_id
+from kernel.web.auth import Authenticator, Unauthenticated
+from kernel.web.problems import Described, describe, problem
+from kernel.web.requests import Trace
+
+log = structlog.get_logger()
+
+MOST_BODY = 512 * 1024
+MOST_BATCH_BODY = 16 * 1024 * 1024
+_TRACEPARENT = regex(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
+_REQUESTS = Counter("crm_http_requests_total", "Requests by route and status.", ["method", "route", "status"])
+_SECONDS = Histogram("crm_http_request_seconds", "Time to answer.", ["route"])
+
+
+class TooLarge(Exception):
+    """More body came than is allowed."""
+
+
+class Surroundings:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
+        self._app = app
+        self._authenticator = authenticator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        headers = dict(reversed(scope["headers"]))
+        trace = scope["crm.trace"] = _trace(headers)
+        answer = _Answer(send, trace)
+        try:
+            if scope["path"].startswith("/v1/"):
+                scope["crm.principal"] = await self._authenticator.principal(_bearer(headers))
+            limit = MOST_BATCH_BODY if scope["path"] == "/v1/batch" else MOST_BODY
+            if int(headers.get(b"content-length", b"0")) > limit:
+                raise TooLarge
+            await self._app(scope, _limited(receive, limit), answer.send)
+        except Exception as error:
+            if answer.status:
+                raise
+            await self._fail(error, scope, receive, answer)
+        finally:
+            route = _route(scope)
+            _REQUESTS.labels(scope["method"], route, answer.status).inc()
+            _SECONDS.labels(route).observe(time.perf_counter() - began)
+
+    async def _fail(self, error: Exception, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        described = _described(error)
+        if described.code == "INTERNAL":
+            log.exception("request_failed", path=scope["path"], request_id=answer.trace.request_id)
+        await respond(described, scope, receive, answer.send)
+
+
+class _Answer:
+    """Adds the request's id to whatever is answered, and remembers the status."""
+
+    def __init__(self, send: Send, trace: Trace) -> None:
+        self._send = send
+        self.trace = trace
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], (b"request-id", self.trace.request_id.encode())]
+        await self._send(message)
+
+
+async def respond(described: Described, scope: Scope, receive: Receive, send: Send) -> None:
+    trace: Trace = scope["crm.trace"]
+    response = described.response(
+        instance=scope["path"], request_id=trace.request_id, trace_id=trace.trace_id
+    )
+    await response(scope, receive, send)
+
+
+def _described(error: Exception) -> Described:
+    if isinstance(error, TooLarge):
+        return problem("BODY_TOO_LARGE", "The body is larger than this operation takes.")
+    return describe(error)
+
+
+def _bearer(headers: dict[bytes, bytes]) -> str:
+    scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("Send a bearer token.")
+    return token.strip()
+
+
+def _trace(headers: dict[bytes, bytes]) -> Trace:
+    given = headers.get(b"traceparent", b"").decode("latin-1")
+    found = _TRACEPARENT.match(given)
+    if found and int(found[1], 16):
+        return Trace(str(new_id()), given)
+    return Trace(str(new_id()), f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-00")
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    """A body without a stated length is counted as it comes."""
+    seen = 0
+
+    async def limited() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            raise TooLarge
+        return message
+
+    return limited
+
+
+def _route(scope: Scope) -> str:
+    """The route's template: `scope["route"]` would give it without its router's prefix."""
+    context: Any = scope.get("fastapi", {}).get("effective_route_context")
+    return getattr(context, "path", None) or "unmatched"

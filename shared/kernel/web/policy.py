@@ -1,0 +1,63 @@
+"""Who may do what: a typed table from command (or category read) to the roles that may, and how far each one sees."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, or_, true
+
+from kernel.domain.errors import Forbidden
+from kernel.storage.aggregate import Owned
+from kernel.web.auth import Principal, Role
+
+
+class Scope(IntEnum):
+    """How far a role sees: own and unassigned records, those of its teams and unassigned ones, all."""
+
+    OWN = 1
+    TEAM = 2
+    ALL = 3
+
+
+Grants = Mapping[Role, Scope]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`commands` by command class, `reads` by category."""
+
+    commands: Mapping[type, Grants]
+    reads: Mapping[str, Grants]
+
+    def command_scope(self, principal: Principal, command: type) -> Scope:
+        return _scope(principal, self.commands.get(command, {}))
+
+    def read_scope(self, principal: Principal, category: str) -> Scope:
+        return _scope(principal, self.reads.get(category, {}))
+
+
+def _scope(principal: Principal, grants: Grants) -> Scope:
+    scopes = [grants[role] for role in principal.roles if role in grants]
+    if not scopes:
+        raise Forbidden("Your roles do not allow this.")
+    return max(scopes)
+
+
+def sees(principal: Principal, scope: Scope) -> Callable[[Owned], bool] | None:
+    """The predicate of a record-level permission; None when every record is seen."""
+    if scope is Scope.ALL:
+        return None
+    if scope is Scope.TEAM:
+        return lambda owned: owned.owner_id is None or owned.owner_team in principal.teams
+    return lambda owned: owned.owner_id is None or owned.owner_id == principal.sub
+
+
+def visible(principal: Principal, scope: Scope, table: FromClause) -> ColumnElement[bool]:
+    """The same permission as a condition on a view's `owner_id` and `owner_team`."""
+    columns: Any = table.c
+    if scope is Scope.ALL:
+        return true()
+    if scope is Scope.TEAM:
+        return or_(columns.owner_id.is_(None), columns.owner_team.in_(sorted(principal.teams)))
+    return or_(columns.owner_id.is_(None), columns.owner_id == principal.sub)

@@ -1,0 +1,50 @@
+"""What a route knows of its request: one async dependency reads all headers, because each further one costs."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from kernel.domain.errors import Refused
+from kernel.messaging.service import Node
+from kernel.web.auth import Principal
+from kernel.web.policy import Policy
+
+
+class BadHeader(Refused):
+    code = "MALFORMED_HEADER"
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """`request_id` is ours for this request; `traceparent` the caller's, or one that begins here."""
+
+    request_id: str
+    traceparent: str
+
+    @property
+    def trace_id(self) -> str:
+        return self.traceparent.split("-")[1]
+
+
+@dataclass(slots=True)
+class Call:
+    """One authenticated request to one node."""
+
+    request: Request
+    node: Node
+    policy: Policy
+    principal: Principal
+    trace: Trace
+
+    def header(self, name: str) -> str | None:
+        return self.request.headers.get(name)
+
+
+async def _call(request: Request) -> Call:
+    scope = request.scope
+    state = scope["app"].state
+    return Call(request, state.node, state.policy, scope["crm.principal"], scope["crm.trace"])
+
+
+Caller = Annotated[Call, Depends(_call)]
