@@ -1,6 +1,6 @@
 """What an answer of the funnel says about itself, and how it follows a pipeline that changes."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 from analytics.funnel.cells import Terms, kept_cells_serve, places_in
@@ -42,7 +42,10 @@ def test_conversion_from_nobody_is_no_number() -> None:
 def test_other_pipelines_and_other_days_are_left_out() -> None:
     cells = cells_of([deal((entered(0), may(1)))], SHANGHAI)
     assert funnel(cells, UUID(int=0xAA), STAGES, MAY, SHANGHAI).rows == ()
-    assert funnel(cells, PIPELINE, STAGES, Period(MAY.end, MAY.end), SHANGHAI).rows == ()
+    first, second, third = date(2024, 5, 1), date(2024, 5, 2), date(2024, 5, 3)
+    assert len(funnel(cells, PIPELINE, STAGES, Period(first, second), SHANGHAI).rows) == 1
+    assert funnel(cells, PIPELINE, STAGES, Period(MAY.start - timedelta(days=9), first), SHANGHAI).rows == ()
+    assert funnel(cells, PIPELINE, STAGES, Period(second, third), SHANGHAI).rows == ()
 
 
 def test_a_breakdown_has_a_row_for_each_value() -> None:

@@ -109,6 +109,12 @@ def test_each_thing_is_credited_to_whoever_owned_the_complaint_then() -> None:
     assert [row.value for row in answer.open] == [str(GRACE)]
 
 
+def test_a_broken_promise_is_that_of_whoever_owned_the_complaint_at_its_due_time() -> None:
+    for hours, owner in ((24, GRACE), (24.1, ADA)):
+        rows = asked(complaint((TO_GRACE, hours), (OVERDUE, 24)), breakdown="owner").flow
+        assert [row.value for row in rows if row.late] == [str(owner)]
+
+
 def test_channels_have_rows_of_their_own_and_days_are_those_of_the_zone() -> None:
     answer = asked(complaint((REPLY, 9)), complaint((REPLY, 11)), breakdown="channel", daily=True)
     assert [(row.day, row.value, row.replied) for row in answer.flow] == [
