@@ -1,5 +1,6 @@
 """A real Apache Kafka that belongs to one directory: one node on loopback, for development and tests."""
 
+import fcntl
 import os
 import re
 import secrets
@@ -142,27 +143,24 @@ def fetch_jars(libs: Path) -> None:
     maven = shutil.which("mvn")
     if maven is None:
         raise ServerProblem(f"Kafka's files are fetched with Maven, which is not installed: {INSTALL}")
-    partial = libs.with_name(f"{libs.name}.{os.getpid()}")
-    command = [
-        maven,
-        "-q",
-        "-B",
-        "-Dstyle.color=never",
-        "-f",
-        str(FILES / "pom.xml"),
-        "dependency:copy-dependencies",
-    ]
+    libs.parent.mkdir(parents=True, exist_ok=True)
+    with libs.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Maven's own cache does not bear two at once.
+        if not libs.exists():
+            copy_jars(maven, libs)
+
+
+def copy_jars(maven: str, libs: Path) -> None:
+    partial = libs.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    command = [maven, "-q", "-B", "-f", str(FILES / "pom.xml"), "dependency:copy-dependencies"]
     done = subprocess.run(  # noqa: S603
         [*command, f"-DoutputDirectory={partial}"], capture_output=True, text=True, check=False
     )
     if done.returncode:
-        shutil.rmtree(partial, ignore_errors=True)
-        reason = next((line for line in done.stdout.splitlines() if "ERROR" in line), "it said nothing")
-        raise ServerProblem(f"Maven could not fetch Kafka's files: {reason}")
-    try:
-        partial.rename(libs)
-    except OSError:  # Somebody else was faster.
-        shutil.rmtree(partial, ignore_errors=True)
+        reason = re.search(r"\[ERROR\] (.*)", done.stdout)
+        raise ServerProblem(f"Maven could not fetch Kafka's files: {reason[1] if reason else done.stderr}")
+    partial.rename(libs)
 
 
 def missing_tools(libs: Path) -> bool:
