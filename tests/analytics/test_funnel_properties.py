@@ -70,7 +70,7 @@ def test_cells_are_the_same_however_the_facts_are_heard(
     times,
     st.booleans(),
 )
-def test_cells_under_any_terms_are_what_a_plain_count_finds(  # noqa: PLR0917
+def test_cells_under_any_terms_are_what_a_plain_count_finds(
     histories: Histories,
     zone: ZoneInfo,
     mode: Mode,

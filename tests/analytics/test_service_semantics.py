@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from analytics.semantics import Period
-from analytics.service.complaint import BLANK, Complaint, ComplaintFact, project
+from analytics.service.complaint import BLANK, Complaint, ComplaintFact, as_at, project
 from analytics.service.semantics import Desk, Dimension, cells_of, desk
 from contracts import service_desk as public
 
@@ -113,6 +113,13 @@ def test_a_broken_promise_is_that_of_whoever_owned_the_complaint_at_its_due_time
     for hours, owner in ((24, GRACE), (24.1, ADA)):
         rows = asked(complaint((TO_GRACE, hours), (OVERDUE, 24)), breakdown="owner").flow
         assert [row.value for row in rows if row.late] == [str(owner)]
+
+
+def test_as_at_a_moment_before_its_due_time_no_promise_was_broken() -> None:
+    late = complaint((OVERDUE, 24), (REPLY, 30))
+    assert [row.late for row in asked(as_at(late, DUE - timedelta(hours=1))).flow] == [0]
+    assert [row.late for row in asked(as_at(late, DUE)).flow] == [1]
+    assert as_at(late, NOON - timedelta(hours=1)) == BLANK
 
 
 def test_channels_have_rows_of_their_own_and_days_are_those_of_the_zone() -> None:
