@@ -46,6 +46,14 @@ class ContactRegistered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContactCorrected:
+    """Told of every correction, also of a name: whoever keeps a copy asks for it again."""
+
+    contact_id: UUID
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContactLinked:
     """`company_id` is None when the contact left its company."""
 
@@ -75,6 +83,7 @@ ContactsContract = (
     | CompanyCorrected
     | CompanyOwnerSet
     | ContactRegistered
+    | ContactCorrected
     | ContactLinked
     | ContactOwnerSet
     | PersonErased

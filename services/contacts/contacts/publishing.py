@@ -17,7 +17,7 @@ from contacts.contact.events import (
 )
 
 
-def publish(event: Recorded[CompanyEvent | ContactEvent]) -> public.ContactsContract | None:
+def publish(event: Recorded[CompanyEvent | ContactEvent]) -> public.ContactsContract:
     match event.fact:
         case CompanyRegistered() | CompanyCorrected() | CompanyOwnerSet() as fact:
             return told_of_company(event.stream_id, fact)
@@ -58,7 +58,7 @@ def told_of_company(company_id: UUID, fact: CompanyEvent) -> public.ContactsCont
             assert_never(fact)
 
 
-def told_of_contact(contact_id: UUID, fact: ContactEvent) -> public.ContactsContract | None:
+def told_of_contact(contact_id: UUID, fact: ContactEvent) -> public.ContactsContract:
     match fact:
         case ContactRegistered():
             return public.ContactRegistered(
@@ -69,7 +69,7 @@ def told_of_contact(contact_id: UUID, fact: ContactEvent) -> public.ContactsCont
                 owner_team=fact.owner_team,
             )
         case ContactCorrected():
-            return None
+            return public.ContactCorrected(contact_id=contact_id, source=fact.source)
         case ContactLinked():
             return public.ContactLinked(
                 contact_id=contact_id,

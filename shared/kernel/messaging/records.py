@@ -1,6 +1,5 @@
 """The published record: a contract with its places and times; the same bytes of meaning on Kafka and in the feed."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +9,7 @@ from uuid import UUID
 from aiokafka.partitioner import murmur2
 from pydantic import TypeAdapter
 
-from kernel.messaging.service import Service
+from kernel.messaging.service import Service, public_type
 from kernel.storage.catalog import Catalog
 from kernel.storage.codec import UnknownEvent, members
 from kernel.storage.loading import recorded_from
@@ -43,12 +42,6 @@ class PublicRecord:
 def partition_of(stream_id: UUID, partitions: int) -> int:
     """Kafka's own default partitioner over the key as text, so that a producer in any language agrees."""
     return int((murmur2(str(stream_id).encode()) & 0x7FFFFFFF) % partitions)
-
-
-def public_type(service: str, contract: type) -> str:
-    """`crm.contacts.contact-registered.v1`: the name is the promise, the number its version."""
-    kebab = re.sub(r"(?<!^)(?=[A-Z])", "-", contract.__name__).lower()
-    return f"crm.{service}.{kebab}.v1"
 
 
 class Contracts:

@@ -1,5 +1,6 @@
 """What one service is: the short description from which its API, its worker and the command line are made."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,11 +9,19 @@ from sqlalchemy import MetaData
 from kernel.runtime.settings import ServiceSettings
 from kernel.storage.aggregate import AnyAggregate
 from kernel.storage.catalog import Catalog
+from kernel.storage.codec import members
 from kernel.storage.committer import Committer
 from kernel.storage.database import Database
 from kernel.storage.keys import Keyring
+from kernel.storage.migrations import KnownView
 from kernel.storage.persons import person
 from kernel.storage.views import AnyRecorded
+
+
+def public_type(service: str, contract: type) -> str:
+    """`crm.contacts.contact-registered.v1`: the name is the promise, the number its version."""
+    kebab = re.sub(r"(?<!^)(?=[A-Z])", "-", contract.__name__).lower()
+    return f"crm.{service}.{kebab}.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,19 @@ class Service:
     @property
     def topic(self) -> str:
         return f"crm.{self.name}.v1"
+
+    @property
+    def package(self) -> str:
+        return self.name.replace("-", "_")
+
+    @property
+    def known_views(self) -> list[KnownView]:
+        views = (view for aggregate in self.aggregates for view in aggregate.views)
+        return [KnownView(view.name, view.shape) for view in dict.fromkeys(views)]
+
+    @property
+    def published_types(self) -> list[str]:
+        return [public_type(self.name, contract) for contract in members(self.contracts)]
 
 
 class Node:

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from kernel.storage.aggregate import AnyAggregate
 from kernel.storage.codec import UnknownEvent
 from kernel.storage.database import Connection
@@ -50,3 +53,12 @@ async def live_views(connection: Connection, epoch: int, views: Sequence[Rows]) 
         if row["name"] in shapes and shapes[row["name"]] != row["shape"]:
             raise ViewUnknown(f"view {row['name']} is live in shape {row['shape']}, unknown to this release")
     return LiveViews(epoch, {row["name"]: f"{row['name']}_{row['version']}" for row in rows})
+
+
+async def live_version(connection: AsyncConnection, name: str, shape: int) -> int:
+    """The version of a view that readers use, as their own snapshot sees it."""
+    statement = text("SELECT version, shape FROM views WHERE name = :name AND live")
+    row = (await connection.execute(statement, {"name": name})).first()
+    if row is None or row.shape != shape:
+        raise ViewUnknown(f"view {name} is not live in a shape that this release knows")
+    return int(row.version)

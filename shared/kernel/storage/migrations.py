@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alembic import context
+from alembic import command, context
+from alembic.config import Config
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import MetaData, make_url, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -18,6 +19,12 @@ _KNOW = """
 INSERT INTO views (name, version, shape, parameters, live, epoch)
 VALUES (:name, :version, :shape, :parameters, NOT EXISTS (SELECT FROM views WHERE name = :name AND live), 1)
 ON CONFLICT (name, version) DO NOTHING
+"""
+
+# Before the first process writes, so that nothing is written that a type starts too late for.
+_PUBLISH = """
+INSERT INTO published_types (type, from_position) VALUES (:type, (SELECT coalesce(max(position), 0) FROM events))
+ON CONFLICT (type) DO NOTHING
 """
 
 
@@ -67,6 +74,25 @@ def _run(connection: SyncConnection, metadata: MetaData) -> None:
         connection.execute(text("SET LOCAL lock_timeout = '5s'"))
         connection.execute(text(f"SELECT pg_advisory_xact_lock({LOG_LOCK})"))
         context.run_migrations()
+
+
+async def upgrade(url: str, package: str, views: Sequence[KnownView], published: Sequence[str] = ()) -> None:
+    """Brings a database to the newest schema of `package`, and makes its views and published types known."""
+    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), poolclass=pool.NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(_upgrade, package, views)
+        for name in published:
+            await connection.execute(text(_PUBLISH), {"type": name})
+        await connection.commit()
+    await engine.dispose()
+
+
+def _upgrade(connection: SyncConnection, package: str, views: Sequence[KnownView]) -> None:
+    config = Config()
+    config.set_main_option("script_location", f"{package}:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    know_views(connection, views)
 
 
 def know_views(connection: SyncConnection, views: Sequence[KnownView]) -> None:

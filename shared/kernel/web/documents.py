@@ -86,3 +86,7 @@ def command_responses(*, creates: bool, if_match: bool) -> Responses:
 
 def read_responses(*more: int) -> Responses:
     return problem_responses(*sorted({400, 401, 403, 404, 422, 503, *more}))
+
+
+def record_responses() -> Responses:
+    return read_responses() | {304: {"description": "The version named in If-None-Match is the current one."}}

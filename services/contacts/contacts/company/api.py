@@ -1,0 +1,166 @@
+"""Companies over HTTP: register, correct, set owner; read, list, timeline."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from kernel.storage.aggregate import Handled
+from kernel.web.commands import CommandBody, CreationBody, Operation, route
+from kernel.web.documents import read_responses, record_responses
+from kernel.web.fields import Count, MoneyField, Name, OneLine, Slug
+from kernel.web.paging import Page, list_page
+from kernel.web.reads import Timeline, read_record, read_timeline
+from kernel.web.requests import Caller
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from contacts.company.aggregate import company
+from contacts.company.commands import CorrectCompany, RegisterCompany, SetCompanyOwner
+from contacts.company.decider import Company
+from contacts.company.events import CompanyEvent
+from contacts.company.views.directory import CompanyItem, CompanyListQuery, conditions, directory
+
+router = APIRouter(tags=["companies"])
+
+
+class Profile(CommandBody):
+    name: Name = Field(examples=["长安机械 Chang'an Machinery"])
+    registration_number: OneLine | None = Field(None, examples=["91610000MA6TYQ0X3R"])
+    external_ref: OneLine | None = None
+    industry: Slug | None = Field(None, examples=["machinery"])
+    country: OneLine | None = Field(None, examples=["CN"])
+    employees: Count | None = None
+    annual_revenue: MoneyField | None = None
+    founded: int | None = Field(None, ge=1, le=9999)
+    source: Slug | None = Field(None, examples=["fair"])
+    parent_company_id: UUID | None = None
+
+
+class Registration(Profile, CreationBody):
+    owner_id: UUID | None = None
+    owner_team: OneLine | None = None
+
+    def command(self) -> RegisterCompany:
+        return RegisterCompany(**profile(self), owner_id=self.owner_id, owner_team=self.owner_team)
+
+
+class Correction(Profile):
+    def command(self) -> CorrectCompany:
+        return CorrectCompany(**profile(self))
+
+
+class Ownership(CommandBody):
+    owner_id: UUID | None
+    owner_team: OneLine | None
+
+    def command(self) -> SetCompanyOwner:
+        return SetCompanyOwner(owner_id=self.owner_id, owner_team=self.owner_team)
+
+
+class CompanyOut(BaseModel):
+    id: UUID
+    version: int
+    name: str
+    registration_number: str | None
+    external_ref: str | None
+    industry: str | None
+    country: str | None
+    employees: int | None
+    annual_revenue: MoneyField | None
+    founded: int | None
+    source: str | None
+    parent_company_id: UUID | None
+    owner_id: UUID | None
+    owner_team: str | None
+
+    @classmethod
+    def of(cls, handled: Handled[Company, CompanyEvent]) -> "CompanyOut":
+        state = handled.state
+        return cls(
+            id=handled.stream_id,
+            version=handled.version,
+            annual_revenue=MoneyField.of(state.annual_revenue),
+            **{name: getattr(state, name) for name in cls.model_fields if name not in _NOT_OF_STATE},
+        )
+
+
+_NOT_OF_STATE = {"id", "version", "annual_revenue"}
+
+
+def profile(body: Profile) -> dict[str, Any]:
+    """The descriptive fields, as both commands take them."""
+    said = {name: getattr(body, name) for name in Profile.model_fields if name != "occurred_at"}
+    return said | {"annual_revenue": body.annual_revenue.money() if body.annual_revenue else None}
+
+
+operations = route(
+    router,
+    [
+        Operation(
+            id="companies.register",
+            path="/v1/companies",
+            aggregate=company,
+            body=Registration,
+            answer=CompanyOut.of,
+            model=CompanyOut,
+            summary="Register a company",
+            creates=True,
+        ),
+        Operation(
+            id="companies.correct",
+            path="/v1/companies/{id}",
+            method="PUT",
+            aggregate=company,
+            body=Correction,
+            answer=CompanyOut.of,
+            model=CompanyOut,
+            summary="Correct a company's profile",
+            if_match=True,
+        ),
+        Operation(
+            id="companies.set-owner",
+            path="/v1/companies/{id}/owner",
+            aggregate=company,
+            body=Ownership,
+            answer=CompanyOut.of,
+            model=CompanyOut,
+            summary="Set who owns a company",
+            if_match=True,
+        ),
+    ],
+)
+
+
+@router.get(
+    "/v1/companies",
+    operation_id="companies.list",
+    summary="List and search companies",
+    response_model=Page[CompanyItem],
+    responses=read_responses(),
+)
+async def list_companies(query: Annotated[CompanyListQuery, Query()], call: Caller) -> Response:
+    return await list_page(
+        call, directory, company.category, query, lambda table: conditions(query, table), CompanyItem.of
+    )
+
+
+@router.get(
+    "/v1/companies/{id}",
+    operation_id="companies.read",
+    summary="Read a company",
+    response_model=CompanyOut,
+    responses=record_responses(),
+)
+async def read_company(id: UUID, call: Caller) -> Response:
+    return await read_record(call, company, id, CompanyOut.of)
+
+
+@router.get(
+    "/v1/companies/{id}/timeline",
+    operation_id="companies.timeline",
+    summary="Everything that happened to a company",
+    response_model=Timeline,
+    responses=read_responses(),
+)
+async def company_timeline(id: UUID, call: Caller) -> Response:
+    return await read_timeline(call, company, id)

@@ -1,0 +1,40 @@
+"""The parts of a worker that every service has, each made in one line from the node's settings."""
+
+from collections.abc import Sequence
+
+from kernel.messaging.feed_client import FeedClient, FeedSource
+from kernel.messaging.followers import Follower, Sink
+from kernel.messaging.forgetting import Forgetting
+from kernel.messaging.relay import Relay
+from kernel.messaging.service import Node
+from kernel.messaging.sources import EventSource
+from kernel.messaging.worker import Part
+from kernel.runtime.settings import Events
+
+
+def relay(node: Node) -> Part:
+    if node.settings.events is Events.FEED:
+        return Relay(node, None).run
+    from kernel.messaging.kafka import KafkaPublisher  # noqa: PLC0415  only who uses Kafka loads it
+
+    return Relay(node, lambda: KafkaPublisher(node.settings.kafka_bootstrap, node.service.topic)).run
+
+
+def follower(node: Node, name: str, sources: Sequence[str], sink: Sink) -> Follower:
+    """Follows other services over Kafka or their feeds, as the settings say; the feeds fill gaps in either case."""
+    urls, token = node.settings.feed_urls(), node.settings.service_token.get_secret_value()
+    feeds = {source: FeedClient(source, urls[source], token) for source in sources}
+    return Follower(name, node.database, [_source(node, feeds[source]) for source in sources], feeds, sink)
+
+
+def _source(node: Node, feed: FeedClient) -> EventSource:
+    if node.settings.events is Events.FEED:
+        return FeedSource(feed, wait=node.settings.feed_wait)
+    from kernel.messaging.kafka import KafkaSource  # noqa: PLC0415
+
+    return KafkaSource(feed.name, node.settings.kafka_bootstrap, f"crm.{feed.name}.v1")
+
+
+def forgetting(node: Node) -> Part:
+    """Erases here whoever was erased where they are at home."""
+    return follower(node, "forgetting", node.service.forgets_with, Forgetting(node)).run

@@ -1,0 +1,85 @@
+"""Reading one record: folded from its stream, with the same representation that a write answers."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from kernel.domain.errors import NotFound
+from kernel.messaging.sources import NO_INCARNATION
+from kernel.storage.aggregate import AnyAggregate, AnyHandled, Handled
+from kernel.storage.loading import Loader
+from kernel.web.etags import etag
+from kernel.web.policy import sees
+from kernel.web.requests import Call
+
+
+class TimelineEntry(BaseModel):
+    """One fact of a record: what, when it happened, when it was recorded, and who told it."""
+
+    version: int
+    type: str
+    occurred_at: datetime
+    recorded_at: datetime
+    actor: str
+    data: dict[str, Any]
+
+
+class Timeline(BaseModel):
+    items: list[TimelineEntry]
+
+
+async def load_record(call: Call, aggregate: AnyAggregate, stream_id: UUID) -> AnyHandled:
+    """Raises `NotFound` for what is not there and for what the caller may not see, in the same words."""
+    scope = call.policy.read_scope(call.principal, aggregate.category)
+    async with call.node.database.reading() as connection:
+        loader = Loader(connection, call.node.catalog)
+        await loader.load([stream_id], await loader.heads([stream_id]))
+    stream = loader.known.streams[stream_id]
+    if stream is None or stream.category != aggregate.category:
+        raise NotFound("There is no such record.")
+    may_see = sees(call.principal, scope)
+    owned = aggregate.owner(stream.state) if aggregate.owner else None
+    if may_see and owned is not None and not may_see(owned):
+        raise NotFound("There is no such record.")
+    return Handled(
+        stream_id=stream_id,
+        version=stream.version,
+        state=stream.state,
+        facts=stream.facts,
+        status=200,
+        incarnation=NO_INCARNATION,
+    )
+
+
+async def read_record(
+    call: Call, aggregate: AnyAggregate, stream_id: UUID, answer: Callable[[AnyHandled], BaseModel]
+) -> Response:
+    handled = await load_record(call, aggregate, stream_id)
+    headers = {"ETag": etag(handled.version), "Cache-Control": "private, no-cache"}
+    if call.header("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(answer(handled).model_dump_json(), headers=headers, media_type="application/json")
+
+
+async def read_timeline(call: Call, aggregate: AnyAggregate, stream_id: UUID) -> Response:
+    """The stream is the timeline: every fact, its author and its two times, oldest first."""
+    handled = await load_record(call, aggregate, stream_id)
+    items = []
+    for recorded in handled.facts:
+        encoded = aggregate.codec.encode(recorded.fact)
+        items.append(
+            {
+                "version": recorded.version,
+                "type": encoded.type,
+                "occurred_at": recorded.occurred_at,
+                "recorded_at": recorded.recorded_at,
+                "actor": recorded.provenance.actor,
+                "data": encoded.data | (encoded.personal or {}),
+            }
+        )
+    return Response(to_json({"items": items}), media_type="application/json")
