@@ -20,6 +20,8 @@ from kernel.storage.database import Connection, Database
 log = structlog.get_logger()
 
 _LIVE = "SELECT name, version, shape, parameters FROM views WHERE live"
+# A view that nobody has written yet takes the zone of its first writer.
+_SETTLE = "UPDATE views SET parameters = $1 WHERE parameters = ''"
 BEHIND = "behind a parked record of the same stream"
 
 
@@ -66,6 +68,9 @@ class Projection:
     async def live(self, connection: Connection) -> list[CellWriter]:
         """A writer for the live version of each view, as this transaction sees it."""
         rows = {row["name"]: row for row in await connection.fetch(_LIVE)}
+        if any(not row["parameters"] for row in rows.values()):
+            await connection.execute(_SETTLE, str(self._zone))
+            rows = {row["name"]: row for row in await connection.fetch(_LIVE)}
         writers = []
         for view in self._views:
             row = rows.get(view.name)

@@ -35,6 +35,8 @@ class Service:
     contracts: object
     # Services whose erasures must happen here too.
     forgets_with: tuple[str, ...] = ("contacts",)
+    # Views that belong to no aggregate.
+    more_views: tuple[KnownView, ...] = ()
 
     @property
     def topic(self) -> str:
@@ -47,7 +49,7 @@ class Service:
     @property
     def known_views(self) -> list[KnownView]:
         views = (view for aggregate in self.aggregates for view in aggregate.views)
-        return [KnownView(view.name, view.shape) for view in dict.fromkeys(views)]
+        return [*(KnownView(view.name, view.shape) for view in dict.fromkeys(views)), *self.more_views]
 
     @property
     def published_types(self) -> list[str]:

@@ -43,7 +43,9 @@ class _Kind:
 
 
 def members(union: object) -> tuple[type, ...]:
-    """The classes of a union, or the one class itself."""
+    """The classes of a union, or the one class itself; none of None."""
+    if union is None:
+        return ()
     return get_args(union) or (cast(type, union),)
 
 

@@ -16,8 +16,8 @@ from kernel.storage.log import LOG_LOCK
 
 _VERSIONED = re.compile(r"_\d+$")
 _KNOW = """
-INSERT INTO views (name, version, shape, parameters, live, epoch)
-VALUES (:name, :version, :shape, :parameters, NOT EXISTS (SELECT FROM views WHERE name = :name AND live), 1)
+INSERT INTO views (name, version, shape, live, epoch)
+VALUES (:name, :version, :shape, NOT EXISTS (SELECT FROM views WHERE name = :name AND live), 1)
 ON CONFLICT (name, version) DO NOTHING
 """
 
@@ -34,7 +34,6 @@ class KnownView:
 
     name: str
     shape: int
-    parameters: str = ""
 
 
 def run(metadata: MetaData) -> None:
@@ -99,5 +98,5 @@ def know_views(connection: SyncConnection, views: Sequence[KnownView]) -> None:
     for view in views:
         connection.execute(
             text(_KNOW),
-            {"name": view.name, "version": view.shape, "shape": view.shape, "parameters": view.parameters},
+            {"name": view.name, "version": view.shape, "shape": view.shape},
         )

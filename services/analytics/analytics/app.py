@@ -1,0 +1,38 @@
+"""The analytics service put together: it hears all others, keeps views of what they tell, and answers figures."""
+
+from fastapi import FastAPI
+from kernel.messaging.service import Node, Service
+from kernel.messaging.worker import Worker
+from kernel.runtime.settings import Role, ServiceSettings
+from kernel.storage.migrations import KnownView
+from kernel.web.app import create_app
+
+from analytics import worker
+from analytics.policy import policy
+from analytics.views import metadata, views
+
+
+def nothing(_: object) -> None:
+    """Analytics tells nothing of its own yet."""
+
+
+service = Service(
+    name="analytics",
+    metadata=metadata,
+    aggregates=(),
+    publish=nothing,
+    contracts=None,
+    forgets_with=(),
+    more_views=tuple(KnownView(view.name, view.shape) for view in views),
+)
+
+
+def create(settings: ServiceSettings) -> FastAPI:
+    node = Node(service, settings)
+    return create_app(
+        node,
+        policy,
+        title="Analytics",
+        routers=(),
+        beside=() if settings.role is Role.API else (Worker(node, worker.parts(node)),),
+    )

@@ -1,0 +1,80 @@
+"""The read models of analytics: for each, the facts it hears, its fold, and what a state contributes."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from uuid import UUID
+
+from contracts.contacts import ContactsContract
+from contracts.opportunities import OpportunitiesContract, PipelineDefined
+from contracts.service_desk import ServiceDeskContract
+from kernel.messaging.cells import Cells, Heard
+from kernel.messaging.records import Contracts
+from kernel.storage.codec import members
+from kernel.storage.tables import analytics_metadata
+
+from analytics.funnel import cells as funnel
+from analytics.funnel import deal
+from analytics.kpis import semantics as kpis
+from analytics.pipelines import semantics as pipeline
+from analytics.retention import semantics as retention
+from analytics.service import complaint
+from analytics.service import semantics as service
+
+metadata = analytics_metadata()
+State = TypeVar("State")
+
+
+def of(union: object, key: Callable[[Any], UUID]) -> Callable[[Heard], UUID | None]:
+    """The entity of those facts that a view hears; None for all others."""
+    heard_types = frozenset(members(union))
+    return lambda heard: key(heard.fact) if type(heard.fact) in heard_types else None
+
+
+pipelines = Cells(
+    "pipelines",
+    initial=pipeline.BLANK,
+    key=of(PipelineDefined, pipeline.key),
+    project=pipeline.project,
+    contribute=pipeline.contribute,
+).attach(metadata)
+
+deals = Cells(
+    "deals",
+    initial=deal.BLANK,
+    key=of(deal.DealFact, deal.key),
+    project=deal.project,
+    contribute=funnel.contribute,
+).attach(metadata)
+
+customers = Cells(
+    "customers",
+    initial=retention.BLANK,
+    key=of(retention.CustomerFact, retention.key),
+    project=retention.project,
+    contribute=retention.contribute,
+).attach(metadata)
+
+complaints = Cells(
+    "complaints",
+    initial=complaint.BLANK,
+    key=of(complaint.ComplaintFact, complaint.key),
+    project=complaint.project,
+    contribute=service.contribute,
+).attach(metadata)
+
+orders = Cells(
+    "orders",
+    initial=kpis.BLANK,
+    key=of(kpis.OrderFact, kpis.key),
+    project=kpis.project,
+    contribute=kpis.contribute,
+).attach(metadata)
+
+views = (pipelines, deals, customers, complaints, orders)
+
+# Whom analytics listens to, and what their words mean.
+sources = {
+    "contacts": Contracts("contacts", ContactsContract),
+    "opportunities": Contracts("opportunities", OpportunitiesContract),
+    "service-desk": Contracts("service-desk", ServiceDeskContract),
+}
