@@ -2,16 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import structlog
-from pydantic_core import from_json, to_json
 
 from kernel.messaging import digest as digests
 from kernel.messaging.feed import History, history, published_types, register_published_types
+from kernel.messaging.progress import BrokerLost, Progress, Sent, acknowledged, load, save
 from kernel.messaging.publisher import Heartbeat, Publisher, RecordRefused, Tail
 from kernel.messaging.records import PublicRecord, Translator
 from kernel.messaging.service import Node
@@ -29,36 +28,6 @@ _POLL = 0.01
 _IDLE_POLL = 0.05
 _HEARTBEAT_EVERY = 1.0
 _SEND_TIMEOUT = 15.0
-_ROW = "SELECT incarnation, position, event_id, partitions FROM relay WHERE topic = $1"
-_DIGEST = "SELECT digest FROM log_digests WHERE position <= $1 ORDER BY position DESC LIMIT 1"
-_SAVE = """
-INSERT INTO relay (topic, incarnation, position, event_id, partitions) VALUES ($1, $2, $3, $4, $5::jsonb)
-ON CONFLICT (topic) DO UPDATE SET incarnation = excluded.incarnation, position = excluded.position,
-    event_id = excluded.event_id, partitions = excluded.partitions
-"""
-_SAVE_DIGEST = "INSERT INTO log_digests (position, digest) VALUES ($1, $2) ON CONFLICT (position) DO NOTHING"
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """Per partition: the position of the last record, and its acknowledged offset."""
-
-    position: int
-    offset: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """The relay's row. `previous` of a record comes from here, so a retry and a successor write the same."""
-
-    incarnation: UUID | None
-    position: int
-    event_id: UUID | None
-    partitions: dict[int, Sent]
-
-
-class BrokerLost(Exception):
-    """An acknowledged record is no longer there: begin again, and publish it again."""
 
 
 class Relay:
@@ -88,7 +57,7 @@ class Relay:
                 await asyncio.sleep(0.5)
 
     async def _relay(self, connection: Connection, lease: Lease, publisher: Publisher | None) -> None:
-        progress, digest = await self._load(connection)
+        progress, digest = await load(connection, self._topic)
         if publisher:
             tails = await publisher.open()
             progress = await self._reconcile(connection, lease, publisher, progress, tails)
@@ -104,7 +73,7 @@ class Relay:
                 for event in events:
                     digest = digests.extend(digest, event)
                 after = await self._send(publisher, records, after)
-                await self._save(connection, lease, after, digest)
+                await save(connection, lease, self._topic, after, digest)
                 progress, busy = after, loop.time()
                 RELAYED.inc(len(records))
             elif publisher and loop.time() - beat >= _HEARTBEAT_EVERY:
@@ -146,7 +115,7 @@ class Relay:
             return after
         async with asyncio.timeout(_SEND_TIMEOUT):
             offsets = await publisher.send(records)
-        return _acknowledged(after, records, offsets)
+        return acknowledged(after, records, offsets)
 
     async def _heartbeat(
         self, connection: Connection, lease: Lease, publisher: Publisher, progress: Progress, digest: bytes
@@ -174,39 +143,9 @@ class Relay:
         ]
         async with asyncio.timeout(_SEND_TIMEOUT):
             offsets = await publisher.send(beats)
-        after = _acknowledged(progress, beats, offsets)
-        await self._save(connection, lease, after, None)
+        after = acknowledged(progress, beats, offsets)
+        await save(connection, lease, self._topic, after)
         return after
-
-    async def _load(self, connection: Connection) -> tuple[Progress, bytes]:
-        row = await connection.fetchrow(_ROW, self._topic)
-        if row is None:
-            return Progress(None, 0, None, {}), digests.START
-        partitions = {
-            int(number): Sent(position, offset)
-            for number, (position, offset) in from_json(row["partitions"]).items()
-        }
-        digest = await connection.fetchval(_DIGEST, row["position"])
-        return Progress(
-            row["incarnation"], row["position"], row["event_id"], partitions
-        ), digest or digests.START
-
-    async def _save(
-        self, connection: Connection, lease: Lease, progress: Progress, digest: bytes | None
-    ) -> None:
-        partitions = {str(n): [sent.position, sent.offset] for n, sent in progress.partitions.items()}
-        async with connection.transaction():
-            await lease.fence(connection)
-            await connection.execute(
-                _SAVE,
-                self._topic,
-                progress.incarnation,
-                progress.position,
-                progress.event_id,
-                to_json(partitions).decode(),
-            )
-            if digest is not None:
-                await connection.execute(_SAVE_DIGEST, progress.position, digest)
 
     async def _reconcile(
         self,
@@ -268,21 +207,8 @@ class Relay:
                     offset = (await publisher.send(records))[-1]
             after = events[-1].position if events else progress.position
         again = replace(progress, partitions={**progress.partitions, number: Sent(chain, offset)})
-        await self._save(connection, lease, again, None)
+        await save(connection, lease, self._topic, again)
         return again
-
-
-def _acknowledged(
-    progress: Progress, messages: Sequence[PublicRecord | Heartbeat], offsets: Sequence[int]
-) -> Progress:
-    """Raises `BrokerLost` when an offset is not above the one acknowledged before it."""
-    partitions = dict(progress.partitions)
-    for message, offset in zip(messages, offsets, strict=True):
-        sent = partitions[message.partition]
-        if sent.offset is not None and offset <= sent.offset:
-            raise BrokerLost(f"partition {message.partition}: offset {offset} was acknowledged before")
-        partitions[message.partition] = Sent(sent.position, offset)
-    return replace(progress, partitions=partitions)
 
 
 async def _start_incarnation(connection: Connection) -> None:

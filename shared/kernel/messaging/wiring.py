@@ -15,7 +15,7 @@ from kernel.runtime.settings import Events
 def relay(node: Node) -> Part:
     if node.settings.events is Events.FEED:
         return Relay(node, None).run
-    from kernel.messaging.kafka import KafkaPublisher  # noqa: PLC0415  only who uses Kafka loads it
+    from kernel.messaging.kafka_publisher import KafkaPublisher  # noqa: PLC0415  only who uses Kafka loads it
 
     return Relay(node, lambda: KafkaPublisher(node.settings.kafka_bootstrap, node.service.topic)).run
 
@@ -30,7 +30,7 @@ def follower(node: Node, name: str, sources: Sequence[str], sink: Sink) -> Follo
 def _source(node: Node, feed: FeedClient) -> EventSource:
     if node.settings.events is Events.FEED:
         return FeedSource(feed, wait=node.settings.feed_wait)
-    from kernel.messaging.kafka import KafkaSource  # noqa: PLC0415
+    from kernel.messaging.kafka_source import KafkaSource  # noqa: PLC0415
 
     return KafkaSource(feed.name, node.settings.kafka_bootstrap, f"crm.{feed.name}.v1")
 

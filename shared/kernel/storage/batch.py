@@ -11,7 +11,8 @@ from kernel.storage import log, writes
 from kernel.storage.aggregate import AnyHandled, Handled, Intent
 from kernel.storage.catalog import Catalog
 from kernel.storage.database import Connection
-from kernel.storage.decisions import Decided, Decisions, Missing, streams_of
+from kernel.storage.decisions import Decisions, streams_of
+from kernel.storage.known import Decided, Missing
 from kernel.storage.loading import Loader
 from kernel.storage.log import Head
 

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
 import structlog
 
 from kernel.domain.errors import Conflict
@@ -16,6 +15,7 @@ from kernel.storage.aggregate import AnyHandled, Intent
 from kernel.storage.batch import Batch, Outcome, Postponed, Within
 from kernel.storage.catalog import Catalog, ViewUnknown
 from kernel.storage.database import Connection, Database
+from kernel.storage.failures import OutcomeUnknown, Overloaded, Unavailable, passing
 from kernel.storage.locks import WATCH_AFTER, cut_off_stopped_holder
 from kernel.storage.metrics import BATCH_SIZE, COMMITTED, LOCK_WAIT
 
@@ -23,33 +23,16 @@ log = structlog.get_logger()
 
 MOST_INTENTS = 128
 MOST_BULK = 96
-# Where nobody is at fault: the connection, the transaction's state, resources, an operator, the server, a failover.
-_PASSING = frozenset(("08", "25", "40", "53", "55", "57", "58", "0A"))
 _TRANSACTION_TIMEOUT = 15.0
-
-
-class Unavailable(Exception):
-    """Nothing was done; send it again later."""
-
-    code = "UNAVAILABLE"
-
-
-class Overloaded(Unavailable):
-    """More is waiting than this process takes on."""
-
-    code = "OVERLOADED"
-
-
-class OutcomeUnknown(Exception):
-    """It may have been done: the same key sent again tells, and does it at most once."""
-
-    code = "OUTCOME_UNKNOWN"
+BULK_PATIENCE = 60.0
+_SWEEP_EVERY = 0.25
 
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
     intent: Intent
     future: "asyncio.Future[AnyHandled]"
+    deadline: float
     attempted: bool = False
 
 
@@ -73,22 +56,25 @@ class Committer:
         self._singles: deque[_Waiting] = deque()
         self._bulk: deque[_Waiting] = deque()
         self._alone: deque[_Alone] = deque()
-        self._in_flight: set[tuple[str, str]] = set()
+        self._in_flight: dict[tuple[str, str], _Waiting] = {}
         self._wake = asyncio.Event()
         self._connection: Connection | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="committer")
+        self._tasks = [
+            asyncio.create_task(self._run(), name="committer"),
+            asyncio.create_task(self._watch_deadlines(), name="committer-deadlines"),
+        ]
 
     async def stop(self) -> None:
         """Finishes what waits, then ends."""
         while self._singles or self._bulk or self._alone or self._in_flight:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        if self._task:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._task
+                await task
         self._drop_connection()
 
     async def submit(self, intent: Intent, *, bulk: bool = False) -> AnyHandled:
@@ -99,19 +85,16 @@ class Committer:
         queue = self._bulk if bulk else self._singles
         if len(queue) >= self._most_waiting:
             raise Overloaded("Too many commands are waiting.")
-        waiting = _Waiting(intent, asyncio.get_running_loop().create_future())
-        self._in_flight.add(key)
+        loop = asyncio.get_running_loop()
+        patience = BULK_PATIENCE if bulk else self._patience
+        waiting = _Waiting(intent, loop.create_future(), loop.time() + patience)
+        self._in_flight[key] = waiting
         queue.append(waiting)
         self._wake.set()
         try:
-            return await asyncio.wait_for(asyncio.shield(waiting.future), None if bulk else self._patience)
-        except TimeoutError:
-            if waiting.attempted:
-                raise OutcomeUnknown("The outcome is not known yet.") from None
-            queue.remove(waiting)
-            raise Unavailable("The log could not be reached in time.") from None
+            return await waiting.future
         finally:
-            self._in_flight.discard(key)
+            del self._in_flight[key]
 
     async def submit_all(self, intents: Sequence[Intent]) -> list[Outcome]:
         """Many independent intents, in slices between which single ones get their turn."""
@@ -137,6 +120,17 @@ class Committer:
                 if waiting:
                     await self._commit(waiting)
 
+    async def _watch_deadlines(self) -> None:
+        """One timer for all: whoever has waited too long is answered, whatever the database does."""
+        while True:
+            await asyncio.sleep(_SWEEP_EVERY)
+            now = asyncio.get_running_loop().time()
+            for waiting in [w for w in self._in_flight.values() if w.deadline <= now and not w.future.done()]:
+                if waiting.attempted:
+                    _settle(waiting.future, OutcomeUnknown("The outcome is not known yet."))
+                else:
+                    _settle(waiting.future, Unavailable("The log could not be reached in time."))
+
     def _take(self) -> list[_Waiting]:
         """Singles first, but a bulk load always gets the rest of a batch, and a quarter of it at least."""
         taken: list[_Waiting] = []
@@ -145,6 +139,8 @@ class Committer:
         for queue, most in ((self._singles, singles), (self._bulk, MOST_INTENTS)):
             while queue and len(taken) < most and weight < log_.MOST_BYTES:
                 waiting = queue.popleft()
+                if waiting.future.done():
+                    continue
                 weight += waiting.intent.weight
                 taken.append(waiting)
         return taken
@@ -188,7 +184,7 @@ class Committer:
                 async with asyncio.timeout(_TRANSACTION_TIMEOUT):
                     return await self._transaction(intents, within)
             except Exception as error:
-                if not _passing(error):
+                if not passing(error):
                     await self._rollback()
                     raise
                 self._drop_connection()
@@ -243,9 +239,3 @@ def _settle(future: "asyncio.Future[Any]", outcome: Any) -> None:
         future.exception()
     else:
         future.set_result(outcome)
-
-
-def _passing(error: Exception) -> bool:
-    if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "")[:2] in _PASSING
-    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError)

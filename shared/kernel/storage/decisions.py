@@ -14,87 +14,14 @@ import structlog
 
 from kernel.domain.errors import Conflict, Invalid, NotFound, Refused, Stale
 from kernel.domain.ids import new_id
-from kernel.domain.recorded import Recorded
 from kernel.storage.aggregate import AnyAggregate, Intent, Step
-from kernel.storage.codec import Encoded
 from kernel.storage.keys import Keyring
+from kernel.storage.known import Decided, Draft, Known, Missing, Tip, UniqueKey
 from kernel.storage.log import Head
 
 log = structlog.get_logger()
 
 FUTURE_ALLOWED = timedelta(minutes=5)
-UniqueKey = tuple[str, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """A stream as loaded: `state` is the fold of `facts`."""
-
-    category: str
-    version: int
-    state: Any
-    facts: tuple[Recorded[Any], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PersonKey:
-    """`plain` is None once shredded, and for a person that has no key yet."""
-
-    plain: bytes | None
-    shredded: bool
-
-
-@dataclass(slots=True)
-class Known:
-    """What the batch has loaded. A key with the value None is known to be absent."""
-
-    streams: dict[UUID, Stream | None] = field(default_factory=dict)
-    keys: dict[UUID, PersonKey | None] = field(default_factory=dict)
-    unique: dict[UniqueKey, UUID | None] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Missing:
-    streams: set[UUID] = field(default_factory=set)
-    persons: set[UUID] = field(default_factory=set)
-    unique: set[UniqueKey] = field(default_factory=set)
-
-    def __bool__(self) -> bool:
-        return bool(self.streams or self.persons or self.unique)
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A fact that is decided and not yet written."""
-
-    aggregate: AnyAggregate
-    intent: Intent
-    stream_id: UUID
-    version: int
-    event_id: UUID
-    fact: Any
-    encoded: Encoded
-    occurred_at: datetime
-    claimed_at: datetime | None
-
-    @property
-    def person_id(self) -> UUID:
-        return self.encoded.person_id or self.stream_id
-
-
-@dataclass(frozen=True, slots=True)
-class Tip:
-    """Where a stream stands after what this batch decided so far."""
-
-    aggregate: AnyAggregate
-    version: int
-    state: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    stream_id: UUID
-    version: int
 
 
 class Incomplete(Exception):

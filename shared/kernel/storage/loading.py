@@ -9,8 +9,8 @@ from kernel.storage import log
 from kernel.storage.aggregate import AnyAggregate
 from kernel.storage.catalog import Catalog
 from kernel.storage.database import Connection
-from kernel.storage.decisions import Known, PersonKey, Stream
 from kernel.storage.keys import unseal
+from kernel.storage.known import Known, PersonKey, Stream
 from kernel.storage.log import StoredEvent
 
 _STREAMS = "SELECT stream_id, category, version, bytes FROM streams WHERE stream_id = ANY($1::uuid[])"

@@ -13,8 +13,9 @@ from kernel.storage import log
 from kernel.storage.aggregate import AnyAggregate
 from kernel.storage.catalog import Catalog
 from kernel.storage.database import Connection
-from kernel.storage.decisions import Decided, Decisions, Draft, Known, PersonKey
+from kernel.storage.decisions import Decisions
 from kernel.storage.keys import seal
+from kernel.storage.known import Decided, Draft, Known, PersonKey
 from kernel.storage.views import Rows
 
 _STREAMS = """

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from kernel.domain.errors import Refused
 from kernel.messaging.service import Node
-from kernel.storage.committer import OutcomeUnknown, Unavailable
+from kernel.storage.failures import OutcomeUnknown, Unavailable
 from kernel.web import batch, feed, health, problem_pages
 from kernel.web.auth import Authenticator
 from kernel.web.commands import Operation
@@ -52,10 +52,10 @@ def create_app(
     app.state.node = node
     app.state.policy = policy
     app.state.operations = {operation.id: operation for operation in operations}
-    for router in (*routers, health.router, problem_pages.router, feed.router):
-        app.include_router(router)
-    if operations:
-        app.include_router(batch.router)
+    more = (batch.router,) if operations else ()
+    for router in (*routers, *more, feed.router, health.router, problem_pages.router):
+        # Not `include_router`: a tree of routers is searched anew for every request.
+        app.router.routes.extend(router.routes)
     for kind in (Refused, Unavailable, OutcomeUnknown, HTTPException, RequestValidationError, TooLarge):
         app.add_exception_handler(kind, _on_error)
     app.add_middleware(Surroundings, authenticator=Authenticator(node.settings))

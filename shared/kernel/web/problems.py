@@ -10,7 +10,7 @@ from starlette.responses import Response
 from kernel.domain.errors import Conflict, Forbidden, Invalid, NotFound, Refused, Stale
 from kernel.storage.catalog import ViewUnknown
 from kernel.storage.codec import UnknownEvent
-from kernel.storage.committer import OutcomeUnknown, Unavailable
+from kernel.storage.failures import OutcomeUnknown, Unavailable
 from kernel.storage.keys import KeyUnreadable
 
 MEDIA_TYPE = "application/problem+json"

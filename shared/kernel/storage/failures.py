@@ -1,0 +1,30 @@
+"""What can go wrong around a commit: whose fault it is, and what the one who waits is told."""
+
+import asyncpg
+
+# Where nobody is at fault: the connection, the transaction's state, resources, an operator, the server, a failover.
+_PASSING = frozenset(("08", "25", "40", "53", "55", "57", "58", "0A"))
+
+
+class Unavailable(Exception):
+    """Nothing was done; send it again later."""
+
+    code = "UNAVAILABLE"
+
+
+class Overloaded(Unavailable):
+    """More is waiting than this process takes on."""
+
+    code = "OVERLOADED"
+
+
+class OutcomeUnknown(Exception):
+    """It may have been done: the same key sent again tells, and does it at most once."""
+
+    code = "OUTCOME_UNKNOWN"
+
+
+def passing(error: Exception) -> bool:
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "")[:2] in _PASSING
+    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError)
