@@ -210,4 +210,4 @@ def test_a_reassignment_tells_who_had_the_deal_before() -> None:
     ],
 )
 def test_nothing_happens_to_a_deal_that_does_not_exist(command: OpportunityCommand) -> None:
-    given().when(command).then_refused(NotFound, "OPPORTUNITY_NOT_FOUND")
+    given().when(command).then_refused(NotFound, "NOT_FOUND")

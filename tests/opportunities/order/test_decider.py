@@ -92,7 +92,7 @@ def test_cancelling_twice_is_cancelling_once() -> None:
 
 
 def test_an_order_that_does_not_exist_cannot_be_cancelled() -> None:
-    given().when(CancelOrder(reason="changed-mind")).then_refused(NotFound, "ORDER_NOT_FOUND")
+    given().when(CancelOrder(reason="changed-mind")).then_refused(NotFound, "NOT_FOUND")
 
 
 def test_the_reason_of_a_cancellation_is_a_slug() -> None:

@@ -90,7 +90,8 @@ def evolve(deal: Opportunity, event: OpportunityEvent) -> Opportunity:
 
 def deal_must_exist(deal: Opportunity) -> None:
     if deal.status is Status.MISSING:
-        raise NotFound("There is no such opportunity.", code="OPPORTUNITY_NOT_FOUND")
+        # In the words of a deal that the caller may not see: a refusal must not tell the two apart.
+        raise NotFound("There is no such record.")
 
 
 def deal_must_be_open(deal: Opportunity) -> None:

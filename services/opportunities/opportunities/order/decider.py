@@ -26,12 +26,14 @@ class Status(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Whose order it is and how much, because its cancellation says so again."""
+    """Whose order it is and how much, because its cancellation says so again; its owner, who may see it."""
 
     status: Status = Status.MISSING
     customer_id: UUID = NOBODY
     currency: str = ""
     total_minor: int = 0
+    owner_id: UUID | None = None
+    owner_team: str | None = None
 
 
 def decide(order: Order, command: OrderCommand) -> Sequence[OrderEvent]:
@@ -52,6 +54,8 @@ def evolve(order: Order, event: OrderEvent) -> Order:
                 customer_id=event.customer_id,
                 currency=event.currency,
                 total_minor=event.total_minor,
+                owner_id=event.owner_id,
+                owner_team=event.owner_team,
             )
         case OrderCancelled():
             return replace(order, status=Status.CANCELLED)
@@ -88,7 +92,8 @@ def place(order: Order, command: PlaceOrder) -> Sequence[OrderEvent]:
 
 def cancel(order: Order, command: CancelOrder) -> Sequence[OrderEvent]:
     if order.status is Status.MISSING:
-        raise NotFound("There is no such order.", code="ORDER_NOT_FOUND")
+        # In the words of an order that the caller may not see: a refusal must not tell the two apart.
+        raise NotFound("There is no such record.")
     if order.status is Status.CANCELLED:
         return []
     must_be_slug("reason", command.reason)

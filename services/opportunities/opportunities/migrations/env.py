@@ -1,0 +1,5 @@
+from kernel.storage import migrations
+
+from opportunities.app import service
+
+migrations.run(service.metadata)

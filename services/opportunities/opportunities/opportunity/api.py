@@ -1,0 +1,156 @@
+"""Deals over HTTP: one route per command; read, list, timeline."""
+
+from functools import partial
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from kernel.web.commands import Operation, route
+from kernel.web.documents import read_responses, record_responses
+from kernel.web.paging import ListQuery, Page, list_page
+from kernel.web.reads import Timeline, read_record, read_timeline
+from kernel.web.requests import Caller
+from sqlalchemy import ColumnElement, Table
+from starlette.responses import Response
+
+from opportunities.opportunity.aggregate import opportunity
+from opportunities.opportunity.requests import (
+    Creation,
+    EntryVoiding,
+    Loss,
+    NewAmount,
+    NewExpectedClose,
+    Reassignment,
+    Reopening,
+    StageEntry,
+    Win,
+)
+from opportunities.opportunity.responses import OpportunityItem, OpportunityOut
+from opportunities.opportunity.views.pipeline import deals
+
+router = APIRouter(tags=["opportunities"])
+
+
+class OpportunityListQuery(ListQuery):
+    sort: Literal[
+        "created_at", "-created_at", "updated_at", "-updated_at", "expected_close", "-expected_close"
+    ] = "-created_at"
+    status: Literal["open", "won", "lost"] | None = None
+    pipeline_id: UUID | None = None
+    stage_id: str | None = None
+    owner_id: UUID | None = None
+    customer_id: UUID | None = None
+    source: str | None = None
+
+
+def conditions(query: OpportunityListQuery, table: Table) -> list[ColumnElement[bool]]:
+    return [
+        table.c[name] == value
+        for name in ("status", "pipeline_id", "stage_id", "owner_id", "customer_id", "source")
+        if (value := getattr(query, name)) is not None
+    ]
+
+
+writing = partial(Operation, aggregate=opportunity, answer=OpportunityOut.of, model=OpportunityOut)
+
+operations = route(
+    router,
+    [
+        writing(
+            id="opportunities.create",
+            path="/v1/opportunities",
+            body=Creation,
+            summary="Start a deal in a pipeline",
+            creates=True,
+        ),
+        writing(
+            id="opportunities.enter-stage",
+            path="/v1/opportunities/{id}/enter-stage",
+            body=StageEntry,
+            summary="Move a deal to a stage: forward, skipping or back",
+        ),
+        writing(
+            id="opportunities.void-stage-entry",
+            path="/v1/opportunities/{id}/void-stage-entry",
+            body=EntryVoiding,
+            summary="Take a wrong stage entry back, as if it had never been",
+        ),
+        writing(
+            id="opportunities.change-amount",
+            path="/v1/opportunities/{id}/amount",
+            method="PUT",
+            body=NewAmount,
+            summary="Change what a deal is worth",
+            if_match=True,
+        ),
+        writing(
+            id="opportunities.change-expected-close",
+            path="/v1/opportunities/{id}/expected-close",
+            method="PUT",
+            body=NewExpectedClose,
+            summary="Change the day a deal is expected to close",
+            if_match=True,
+        ),
+        writing(
+            id="opportunities.reassign",
+            path="/v1/opportunities/{id}/owner",
+            method="PUT",
+            body=Reassignment,
+            summary="Set who owns a deal",
+            if_match=True,
+        ),
+        writing(
+            id="opportunities.win",
+            path="/v1/opportunities/{id}/win",
+            body=Win,
+            summary="Win a deal",
+        ),
+        writing(
+            id="opportunities.lose",
+            path="/v1/opportunities/{id}/lose",
+            body=Loss,
+            summary="Lose a deal, for a reason",
+        ),
+        writing(
+            id="opportunities.reopen",
+            path="/v1/opportunities/{id}/reopen",
+            body=Reopening,
+            summary="Begin another attempt at a closed deal",
+        ),
+    ],
+)
+
+
+@router.get(
+    "/v1/opportunities",
+    operation_id="opportunities.list",
+    summary="List deals",
+    response_model=Page[OpportunityItem],
+    responses=read_responses(),
+)
+async def list_opportunities(query: Annotated[OpportunityListQuery, Query()], call: Caller) -> Response:
+    return await list_page(
+        call, deals, opportunity.category, query, lambda table: conditions(query, table), OpportunityItem.of
+    )
+
+
+@router.get(
+    "/v1/opportunities/{id}",
+    operation_id="opportunities.read",
+    summary="Read a deal with its stage entries and its outcome",
+    response_model=OpportunityOut,
+    responses=record_responses(),
+)
+async def read_opportunity(id: UUID, call: Caller) -> Response:
+    return await read_record(call, opportunity, id, OpportunityOut.of)
+
+
+@router.get(
+    "/v1/opportunities/{id}/timeline",
+    operation_id="opportunities.timeline",
+    summary="Everything that happened to a deal",
+    response_model=Timeline,
+    responses=read_responses(),
+)
+async def opportunity_timeline(id: UUID, call: Caller) -> Response:
+    return await read_timeline(call, opportunity, id)

@@ -1,0 +1,104 @@
+"""The list of orders: whose, how much, and whether it still stands."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from kernel.storage.views import AnyRecorded, Row, Rows
+from kernel.web.etags import etag
+from kernel.web.fields import MoneyField
+from kernel.web.paging import ListQuery
+from pydantic import BaseModel
+from sqlalchemy import BigInteger, Column, ColumnElement, DateTime, Index, Integer, Table, Text, Uuid
+
+from opportunities.fields import priced
+from opportunities.order.events import OrderCancelled, OrderPlaced
+from opportunities.tables import metadata
+
+
+def project(row: Row | None, event: AnyRecorded) -> Row | None:
+    match event.fact:
+        case OrderPlaced() as fact:
+            return {
+                "id": event.stream_id,
+                "status": "placed",
+                "customer_id": fact.customer_id,
+                "opportunity_id": fact.opportunity_id,
+                "owner_id": fact.owner_id,
+                "owner_team": fact.owner_team,
+                "currency": fact.currency,
+                "total_minor": fact.total_minor,
+                "created_at": event.occurred_at,
+            } | stamped(event)
+        case OrderCancelled() if row:
+            return {**row, "status": "cancelled", **stamped(event)}
+    return row
+
+
+def stamped(event: AnyRecorded) -> dict[str, Any]:
+    return {"version": event.version, "position": event.position, "updated_at": event.recorded_at}
+
+
+listing = Rows(
+    "order_listing",
+    columns=(
+        Column("id", Uuid, primary_key=True),
+        Column("status", Text, nullable=False),
+        Column("customer_id", Uuid, nullable=False),
+        Column("opportunity_id", Uuid),
+        Column("owner_id", Uuid),
+        Column("owner_team", Text),
+        Column("currency", Text, nullable=False),
+        Column("total_minor", BigInteger, nullable=False),
+        Column("version", Integer, nullable=False),
+        Column("position", BigInteger, nullable=False),
+        Column("created_at", DateTime(timezone=True), nullable=False),
+        Column("updated_at", DateTime(timezone=True), nullable=False),
+    ),
+    indexes=(
+        Index(None, "created_at", "id"),
+        Index(None, "updated_at", "id"),
+        Index(None, "customer_id"),
+        Index(None, "opportunity_id"),
+        Index(None, "owner_id"),
+    ),
+    project=project,
+).attach(metadata)
+
+
+class OrderListQuery(ListQuery):
+    sort: Literal["created_at", "-created_at", "updated_at", "-updated_at"] = "-created_at"
+    status: Literal["placed", "cancelled"] | None = None
+    customer_id: UUID | None = None
+    opportunity_id: UUID | None = None
+    owner_id: UUID | None = None
+
+
+def conditions(query: OrderListQuery, table: Table) -> list[ColumnElement[bool]]:
+    return [
+        table.c[name] == value
+        for name in ("status", "customer_id", "opportunity_id", "owner_id")
+        if (value := getattr(query, name)) is not None
+    ]
+
+
+class OrderItem(BaseModel):
+    id: UUID
+    etag: str
+    status: str
+    customer_id: UUID
+    opportunity_id: UUID | None
+    owner_id: UUID | None
+    owner_team: str | None
+    currency: str
+    total: MoneyField
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, row: Row) -> "OrderItem":
+        return cls(
+            etag=etag(row["version"]),
+            total=priced(row["total_minor"], row["currency"]),
+            **{name: row[name] for name in cls.model_fields if name not in {"etag", "total"}},
+        )
