@@ -41,10 +41,13 @@ async def ensure_topics(
     retention_days: int = 21,
     max_message_bytes: int = 2 * MIB,
 ) -> list[Topic]:
-    """Makes those that are missing. One that is there is answered as it is and never changed."""
+    """Makes those that are missing. One that is there is answered as it is and never changed.
+
+    With `retention_days=0` records are kept for ever.
+    """
     settings = {
         "cleanup.policy": "delete",
-        "retention.ms": str(retention_days * _DAY_MS),
+        "retention.ms": str(retention_days * _DAY_MS or -1),
         "max.message.bytes": str(max_message_bytes),
         # A producer's wrong clock must not make records expire.
         "message.timestamp.type": "LogAppendTime",
