@@ -59,9 +59,10 @@ def test_a_registered_contact_is_told_by_ids_alone() -> None:
     )
 
 
-def test_a_corrected_contact_is_nobody_elses_business() -> None:
-    assert publish(recorded(PHONE_CORRECTED, LI_NA)) is None
-    assert publish(recorded(CONTACT_PROMOTED, LI_NA)) is None
+def test_a_corrected_contact_is_told_without_a_word_of_it() -> None:
+    told = public.ContactCorrected(contact_id=LI_NA, source="referral")
+    assert publish(recorded(PHONE_CORRECTED, LI_NA)) == told
+    assert publish(recorded(CONTACT_PROMOTED, LI_NA)) == told
 
 
 def test_a_contact_that_moved_is_told_with_both_companies() -> None:

@@ -10,6 +10,8 @@ from kernel.web.app import create_app
 from contacts import worker
 from contacts.company import api as companies
 from contacts.company.aggregate import company
+from contacts.contact import api as people
+from contacts.contact.aggregate import contact
 from contacts.policy import policy
 from contacts.publishing import publish
 from contacts.tables import metadata
@@ -17,7 +19,7 @@ from contacts.tables import metadata
 service = Service(
     name="contacts",
     metadata=metadata,
-    aggregates=(company,),
+    aggregates=(company, contact),
     publish=publish,
     contracts=ContactsContract,
     forgets_with=(),
@@ -30,7 +32,7 @@ def create(settings: ServiceSettings) -> FastAPI:
         node,
         policy,
         title="Contacts",
-        routers=(companies.router,) if settings.role is not Role.WORKER else (),
-        operations=companies.operations,
+        routers=(companies.router, people.router) if settings.role is not Role.WORKER else (),
+        operations=(*companies.operations, *people.operations),
         beside=() if settings.role is Role.API else (Worker(node, worker.parts(node)),),
     )

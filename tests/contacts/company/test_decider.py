@@ -89,4 +89,4 @@ def test_a_correction_leaves_the_owner_alone() -> None:
 
 def test_what_was_never_registered_cannot_be_corrected_or_given_away() -> None:
     for command in (GROW, GIVE_TO_LINUS):
-        company.given().when(command).then_refused(NotFound, "COMPANY_NOT_FOUND")
+        company.given().when(command).then_refused(NotFound, "NOT_FOUND")

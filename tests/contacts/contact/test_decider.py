@@ -121,4 +121,4 @@ def test_an_erased_person_still_has_a_company_and_an_owner() -> None:
 
 def test_what_was_never_registered_is_not_found() -> None:
     for command in (PROMOTE, MOVE, GIVE_TO_LINUS, ERASE):
-        contact.given().when(command).then_refused(NotFound, "CONTACT_NOT_FOUND")
+        contact.given().when(command).then_refused(NotFound, "NOT_FOUND")

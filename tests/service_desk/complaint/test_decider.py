@@ -143,4 +143,4 @@ def test_a_reopened_complaint_ends_its_second_episode() -> None:
     "command", [GIVE_TO_LINUS, REPLY, NoteReplyOverdue(at=TEN), RESOLVE, CONFIRM, REOPEN, CLOSE]
 )
 def test_what_was_never_registered_is_not_found(command: ComplaintCommand) -> None:
-    complaint.given().when(command).then_refused(NotFound, "COMPLAINT_NOT_FOUND")
+    complaint.given().when(command).then_refused(NotFound, "NOT_FOUND")

@@ -9,6 +9,7 @@ from kernel.web.commands import CommandBody, CreationBody, Operation, route
 from kernel.web.documents import read_responses, record_responses
 from kernel.web.fields import Count, MoneyField, Name, OneLine, Slug
 from kernel.web.paging import Page, list_page
+from kernel.web.problems import register
 from kernel.web.reads import Timeline, read_record, read_timeline
 from kernel.web.requests import Caller
 from pydantic import BaseModel, Field
@@ -19,7 +20,10 @@ from contacts.company.commands import CorrectCompany, RegisterCompany, SetCompan
 from contacts.company.decider import Company
 from contacts.company.events import CompanyEvent
 from contacts.company.views.directory import CompanyItem, CompanyListQuery, conditions, directory
+from contacts.problems import PROBLEMS
 
+# Before the routes: each documents the problems that are registered when it is made.
+register(PROBLEMS)
 router = APIRouter(tags=["companies"])
 
 
@@ -50,8 +54,8 @@ class Correction(Profile):
 
 
 class Ownership(CommandBody):
-    owner_id: UUID | None
-    owner_team: OneLine | None
+    owner_id: UUID | None = Field(examples=["01920000-0000-7000-8000-00000000e001"])
+    owner_team: OneLine | None = Field(examples=["east"])
 
     def command(self) -> SetCompanyOwner:
         return SetCompanyOwner(owner_id=self.owner_id, owner_team=self.owner_team)

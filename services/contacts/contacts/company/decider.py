@@ -144,7 +144,8 @@ def must_be_new(company: Company) -> None:
 
 def must_exist(company: Company) -> None:
     if not company.registered:
-        raise NotFound("There is no such company.", code="COMPANY_NOT_FOUND")
+        # In the words in which a record that the caller may not see is refused: nobody learns that there is one.
+        raise NotFound("There is no such record.")
 
 
 company_decider = Decider(decide=decide, evolve=evolve, initial=Company())

@@ -182,7 +182,8 @@ def must_be_new(contact: Contact) -> None:
 
 def must_exist(contact: Contact) -> None:
     if not contact.registered:
-        raise NotFound("There is no such contact.", code="CONTACT_NOT_FOUND")
+        # In the words in which a record that the caller may not see is refused: nobody learns that there is one.
+        raise NotFound("There is no such record.")
 
 
 def must_not_be_erased(contact: Contact) -> None:

@@ -202,7 +202,8 @@ def must_be_new(complaint: Complaint) -> None:
 
 def must_exist(complaint: Complaint) -> None:
     if complaint.status is Status.MISSING:
-        raise NotFound("There is no such complaint.", code="COMPLAINT_NOT_FOUND")
+        # In the words in which a record that the caller may not see is refused: nobody learns that there is one.
+        raise NotFound("There is no such record.")
 
 
 def must_be_open(complaint: Complaint) -> None:

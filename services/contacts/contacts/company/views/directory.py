@@ -6,8 +6,9 @@ from uuid import UUID
 
 from kernel.storage.views import AnyRecorded, Row, Rows
 from kernel.web.etags import etag
+from kernel.web.fields import OneLine, Slug
 from kernel.web.paging import ListQuery
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import BigInteger, Column, ColumnElement, DateTime, Index, Integer, Table, Text, Uuid, func
 
 from contacts.company.events import CompanyCorrected, CompanyOwnerSet, CompanyRegistered
@@ -62,16 +63,23 @@ directory = Rows(
         Column("created_at", DateTime(timezone=True), nullable=False),
         Column("updated_at", DateTime(timezone=True), nullable=False),
     ),
-    indexes=(Index(None, "name", "id"), Index(None, "created_at", "id"), Index(None, "owner_id")),
+    indexes=(
+        Index(None, "name", "id"),
+        Index(None, "created_at", "id"),
+        Index(None, "updated_at", "id"),
+        Index(None, "industry"),
+        Index(None, "country"),
+        Index(None, "owner_id"),
+    ),
     project=project,
 ).attach(metadata)
 
 
 class CompanyListQuery(ListQuery):
     sort: Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"] = "name"
-    q: str | None = None
-    industry: str | None = None
-    country: str | None = None
+    q: OneLine | None = Field(None, description="a part of the name")
+    industry: Slug | None = None
+    country: OneLine | None = None
     owner_id: UUID | None = None
 
 

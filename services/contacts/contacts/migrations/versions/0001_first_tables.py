@@ -41,9 +41,34 @@ def upgrade() -> None:
     sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_company_directory_1'))
     )
+    op.create_index(op.f('ix_company_directory_1_country'), 'company_directory_1', ['country'], unique=False)
     op.create_index(op.f('ix_company_directory_1_created_at_id'), 'company_directory_1', ['created_at', 'id'], unique=False)
+    op.create_index(op.f('ix_company_directory_1_industry'), 'company_directory_1', ['industry'], unique=False)
     op.create_index(op.f('ix_company_directory_1_name_id'), 'company_directory_1', ['name', 'id'], unique=False)
     op.create_index(op.f('ix_company_directory_1_owner_id'), 'company_directory_1', ['owner_id'], unique=False)
+    op.create_index(op.f('ix_company_directory_1_updated_at_id'), 'company_directory_1', ['updated_at', 'id'], unique=False)
+    op.create_table('contact_directory_1',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=True),
+    sa.Column('email', sa.Text(), nullable=True),
+    sa.Column('phone', sa.Text(), nullable=True),
+    sa.Column('search', sa.Text(), nullable=True),
+    sa.Column('job', sa.Text(), nullable=True),
+    sa.Column('decision_role', sa.Text(), nullable=True),
+    sa.Column('company_id', sa.Uuid(), nullable=True),
+    sa.Column('owner_id', sa.Uuid(), nullable=True),
+    sa.Column('owner_team', sa.Text(), nullable=True),
+    sa.Column('erased', sa.Boolean(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('position', sa.BigInteger(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_contact_directory_1'))
+    )
+    op.create_index(op.f('ix_contact_directory_1_company_id'), 'contact_directory_1', ['company_id'], unique=False)
+    op.create_index(op.f('ix_contact_directory_1_created_at_id'), 'contact_directory_1', ['created_at', 'id'], unique=False)
+    op.create_index(op.f('ix_contact_directory_1_owner_id'), 'contact_directory_1', ['owner_id'], unique=False)
+    op.create_index(op.f('ix_contact_directory_1_updated_at_id'), 'contact_directory_1', ['updated_at', 'id'], unique=False)
     op.create_table('events',
     sa.Column('position', sa.BigInteger(), sa.Identity(always=True, cache=1), nullable=False),
     sa.Column('stream_id', sa.Uuid(), nullable=False),
@@ -184,9 +209,17 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_idempotency_created_at'), table_name='idempotency')
     op.drop_table('idempotency')
     op.drop_table('events')
+    op.drop_index(op.f('ix_contact_directory_1_updated_at_id'), table_name='contact_directory_1')
+    op.drop_index(op.f('ix_contact_directory_1_owner_id'), table_name='contact_directory_1')
+    op.drop_index(op.f('ix_contact_directory_1_created_at_id'), table_name='contact_directory_1')
+    op.drop_index(op.f('ix_contact_directory_1_company_id'), table_name='contact_directory_1')
+    op.drop_table('contact_directory_1')
+    op.drop_index(op.f('ix_company_directory_1_updated_at_id'), table_name='company_directory_1')
     op.drop_index(op.f('ix_company_directory_1_owner_id'), table_name='company_directory_1')
     op.drop_index(op.f('ix_company_directory_1_name_id'), table_name='company_directory_1')
+    op.drop_index(op.f('ix_company_directory_1_industry'), table_name='company_directory_1')
     op.drop_index(op.f('ix_company_directory_1_created_at_id'), table_name='company_directory_1')
+    op.drop_index(op.f('ix_company_directory_1_country'), table_name='company_directory_1')
     op.drop_table('company_directory_1')
     op.drop_table('checkpoints')
     # ### end Alembic commands ###

@@ -1,0 +1,5 @@
+from kernel.storage import migrations
+
+from service_desk.app import service
+
+migrations.run(service.metadata)
