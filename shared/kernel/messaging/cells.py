@@ -176,9 +176,11 @@ async def load_cells(connection: Connection, table: str, keys: Sequence[str]) ->
     return {row["key"]: tuple(row["numbers"]) for row in rows}
 
 
-def fold(view: Cells[State], records: Iterable[Heard]) -> dict[UUID, State]:
-    """The states from scratch, in memory: for answers as of a position, and to compare a rebuild with."""
-    states: dict[UUID, State] = {}
+def fold(
+    view: Cells[State], records: Iterable[Heard], states: dict[UUID, State] | None = None
+) -> dict[UUID, State]:
+    """The states in memory, from scratch or onwards: for answers as of a position, and to compare a rebuild with."""
+    states = {} if states is None else states
     for record in records:
         key = view.key(record)
         if key is not None:

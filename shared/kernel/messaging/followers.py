@@ -29,6 +29,10 @@ class Checkpoint(Protocol):
 
 
 class Sink(Protocol):
+    def reset(self) -> None:
+        """Forgets whatever it remembers of the database: someone else may have written since."""
+        ...
+
     async def apply(
         self, records: Sequence[PublicRecord], withdrawals: Sequence[Withdrawal], checkpoint: Checkpoint
     ) -> None:
@@ -66,6 +70,7 @@ class Follower:
             pause = min(pause * 2, 5.0)
 
     async def _follow(self, lease: Lease) -> None:
+        self._sink.reset()
         async with self._database.driver() as connection:
             stored = await self._store.load(connection, [source.name for source in self._sources])
         waiting: asyncio.Queue[Taken] = asyncio.Queue(_WAITING)

@@ -20,6 +20,9 @@ class Forgetting:
     def __init__(self, node: Node) -> None:
         self._node = node
 
+    def reset(self) -> None:
+        """Remembers nothing."""
+
     async def apply(
         self, records: Sequence[PublicRecord], withdrawals: Sequence[Withdrawal], checkpoint: Checkpoint
     ) -> None:

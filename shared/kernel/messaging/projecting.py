@@ -19,7 +19,7 @@ from kernel.storage.database import Connection, Database
 
 log = structlog.get_logger()
 
-_LIVE = "SELECT name, version, shape, parameters FROM views WHERE live"
+_LIVE = "SELECT name, version, shape, parameters, epoch FROM views WHERE live"
 # A view that nobody has written yet takes the zone of its first writer.
 _SETTLE = "UPDATE views SET parameters = $1 WHERE parameters = ''"
 BEHIND = "behind a parked record of the same stream"
@@ -39,8 +39,11 @@ class Projection:
         self._received = received
         self._views = views
         self._zone = zone
-        self._writers: dict[tuple[str, int], CellWriter] = {}
+        self._writers: dict[tuple[str, int, int], CellWriter] = {}
         self._connection: Connection | None = None
+
+    def reset(self) -> None:
+        self._writers.clear()
 
     async def apply(
         self, records: Sequence[PublicRecord], withdrawals: Sequence[Withdrawal], checkpoint: Checkpoint
@@ -76,7 +79,8 @@ class Projection:
             row = rows.get(view.name)
             if row is None or row["shape"] != view.shape or row["parameters"] != str(self._zone):
                 raise ViewNotUsable(f"view {view.name} needs `crm rebuild {view.name}`")
-            key = (view.name, row["version"])
+            # Another epoch: another version, or the same one that someone else has written to.
+            key = (view.name, row["version"], row["epoch"])
             if key not in self._writers:
                 self._writers[key] = CellWriter(view, row["version"], self._zone)
             writers.append(self._writers[key])

@@ -34,6 +34,10 @@ WHERE position > $1 AND position <= $2 AND NOT EXISTS (
     AND r.source_position > w.from_position AND w.position <= $2)
 ORDER BY position LIMIT $3
 """
+_AT = """
+SELECT position, source, event_id, stream_id, version, type, data, occurred_at, recorded_at FROM received
+WHERE position = ANY($1::bigint[]) ORDER BY position
+"""
 PAGE = 2000
 
 
@@ -88,6 +92,10 @@ class Received:
         while rows := await connection.fetch(_READ, after, upto, PAGE):
             yield [heard for row in rows if (heard := self._heard(row)) is not None]
             after = rows[-1]["position"]
+
+    async def at(self, connection: Connection, positions: Sequence[int]) -> list[Heard]:
+        rows = await connection.fetch(_AT, positions)
+        return [heard for row in rows if (heard := self._heard(row)) is not None]
 
     def _heard(self, row: Mapping[str, Any]) -> Heard | None:
         fact = self._contracts[row["source"]].load(row["type"], from_json(row["data"]))

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from kernel.messaging.service import Service, public_type
 from kernel.storage.catalog import Catalog
-from kernel.storage.codec import UnknownEvent, members
+from kernel.storage.codec import members
 from kernel.storage.loading import recorded_from
 from kernel.storage.log import StoredEvent
 
@@ -83,10 +83,7 @@ class Translator:
     def translate(
         self, event: StoredEvent, incarnation: UUID, partitions: int, previous: int | None = None
     ) -> PublicRecord | None:
-        aggregate = self._catalog.by_type.get(event.type)
-        if aggregate is None:
-            raise UnknownEvent(f"no event type {event.type!r} in this release")
-        contract = self._service.publish(recorded_from(aggregate, event, None))
+        contract = self._service.publish(recorded_from(self._catalog.of_type(event.type), event, None))
         if contract is None:
             return None
         meta = event.meta

@@ -25,6 +25,9 @@ class Catalog:
             dict.fromkeys(view for aggregate in aggregates for view in aggregate.views)
         )
         self.by_type = {kind: aggregate for aggregate in aggregates for kind in aggregate.codec.types}
+        self.erasing = frozenset(fact.__name__ for aggregate in aggregates for fact in aggregate.erasing)
+        if len(self.by_type) != sum(len(aggregate.codec.types) for aggregate in aggregates):
+            raise ValueError("two aggregates of one service have a fact of the same name")
         self._live = LiveViews(-1, {})
 
     def aggregate(self, category: str) -> AnyAggregate:
@@ -32,6 +35,13 @@ class Catalog:
             return self.aggregates[category]
         except KeyError:
             raise UnknownEvent(f"no category {category!r} in this release") from None
+
+    def of_type(self, kind: str) -> AnyAggregate:
+        """The aggregate whose fact this is; names of facts are unique in a service."""
+        try:
+            return self.by_type[kind]
+        except KeyError:
+            raise UnknownEvent(f"no event type {kind!r} in this release") from None
 
     async def live(self, connection: Connection, epoch: int) -> "LiveViews":
         """Which tables to write at this epoch; asked of the database only when the epoch has moved."""

@@ -27,4 +27,6 @@ class OutcomeUnknown(Exception):
 def passing(error: Exception) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] in _PASSING
+    if isinstance(error, ValueError):
+        return False  # a value that the driver cannot send is the command's fault
     return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError)

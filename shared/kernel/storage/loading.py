@@ -37,16 +37,19 @@ class Loader:
         wanted = [i for i in dict.fromkeys(stream_ids) if i not in self.known.streams]
         existing = [i for i in wanted if i in heads]
         events = await log.load(self._connection, existing) if existing else []
-        persons = [UUID(person) for event in events if event.personal for person in event.personal]
         # A stream's own person is loaded with it: most personal facts are about that one.
-        await self.load_keys([*wanted, *persons])
+        await self.load_keys([*wanted, *_persons(events)])
         facts: dict[UUID, list[Recorded[Any]]] = {i: [] for i in existing}
-        for event in events:
-            aggregate = self._catalog.aggregate(heads[event.stream_id]["category"])
-            facts[event.stream_id].append(self._recorded(aggregate, event))
+        for event in await self.decode(events):
+            facts[event.stream_id].append(event)
         self.known.streams.update(dict.fromkeys(wanted))
         for stream_id, recorded in facts.items():
             self.known.streams[stream_id] = self._stream(heads[stream_id]["category"], recorded)
+
+    async def decode(self, events: Sequence[StoredEvent]) -> list[Recorded[Any]]:
+        """Stored events with their personal fields opened, as far as the persons' keys are there."""
+        await self.load_keys(_persons(events))
+        return [self._recorded(event) for event in events]
 
     async def load_keys(self, persons: Iterable[UUID]) -> None:
         wanted = [person for person in dict.fromkeys(persons) if person not in self.known.keys]
@@ -65,13 +68,17 @@ class Loader:
             state = aggregate.evolve(state, recorded.fact)
         return Stream(category, facts[-1].version, state, tuple(facts))
 
-    def _recorded(self, aggregate: AnyAggregate, event: StoredEvent) -> Recorded[Any]:
+    def _recorded(self, event: StoredEvent) -> Recorded[Any]:
         personal: dict[str, Any] | None = None
         for person, sealed in (event.personal or {}).items():
             key = self.known.keys[UUID(person)]
             if key and key.plain:
                 personal = unseal(key.plain, UUID(person), event.event_id, sealed)
-        return recorded_from(aggregate, event, personal)
+        return recorded_from(self._catalog.of_type(event.type), event, personal)
+
+
+def _persons(events: Sequence[StoredEvent]) -> list[UUID]:
+    return [UUID(person) for event in events if event.personal for person in event.personal]
 
 
 def recorded_from(

@@ -1,0 +1,58 @@
+"""Parked records of a view applied again, stream by stream and in order, once the cause is mended."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from kernel.messaging.cells import CellWriter, Heard
+from kernel.messaging.parking import Parking
+from kernel.messaging.projecting import Projection
+from kernel.messaging.received import Received
+from kernel.storage import log as log_
+from kernel.storage.database import Connection, Database
+
+
+async def unpark(
+    database: Database, projection: Projection, received: Received, view: str | None = None
+) -> int:
+    """Answers how many records left the park. What fails again stays, with everything behind it."""
+    released = 0
+    async with database.driver() as connection:
+        await log_.begin(connection)
+        for writer in await projection.live(connection):
+            if view in (None, writer.view.name):
+                released += await _release(connection, writer, received)
+        # Whoever keeps these views remembers their states; a new epoch makes it forget.
+        await connection.execute("UPDATE views SET epoch = (SELECT max(epoch) + 1 FROM views) WHERE live")
+        await connection.execute("COMMIT")
+    return released
+
+
+async def _release(connection: Connection, writer: CellWriter, received: Received) -> int:
+    parking = Parking(writer.view.name, writer.version)
+    released = 0
+    for stream_id in sorted(await parking.streams(connection)):
+        records = await _parked_records(connection, parking, received, stream_id)
+        await connection.execute("SAVEPOINT unpark")
+        try:
+            await writer.apply(connection, records)
+        except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError):
+            writer.forget()
+            await connection.execute("ROLLBACK TO SAVEPOINT unpark")
+            continue
+        await parking.release(connection, stream_id)
+        await connection.execute("RELEASE SAVEPOINT unpark")
+        released += len(records)
+    return released
+
+
+async def _parked_records(
+    connection: Connection, parking: Parking, received: Received, stream_id: UUID
+) -> Sequence[Heard]:
+    """Read again from the log, because parking keeps no payload."""
+    positions = await connection.fetch(
+        """SELECT position FROM parked WHERE follower = $1 AND version = $2 AND stream_id = $3 ORDER BY position""",
+        parking.follower,
+        parking.version,
+        stream_id,
+    )
+    return await received.at(connection, [row["position"] for row in positions])
