@@ -3,7 +3,7 @@
 `entries` are the stage entries that count, oldest first: voiding the last one puts the deal back where it was.
 """
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -71,7 +71,7 @@ def changed(row: Row, fact: object, at: datetime) -> dict[str, Any]:
                 "stage_id": fact.stage_id,
                 "stage_order": fact.stage_order,
                 "pipeline_version": fact.pipeline_version,
-                "entered_at": at.isoformat(),
+                "entered_at": at.astimezone(UTC).isoformat(),
             }
             return placed([*row["entries"], entry])
         case StageEntryVoided():
