@@ -4,12 +4,11 @@ from fastapi import FastAPI
 from kernel.messaging.service import Node, Service
 from kernel.messaging.worker import Worker
 from kernel.runtime.settings import Role, ServiceSettings
-from kernel.storage.migrations import KnownView
 from kernel.web.app import create_app
 
 from analytics import worker
 from analytics.policy import policy
-from analytics.views import metadata, views
+from analytics.views import hears, metadata, views
 
 
 def nothing(_: object) -> None:
@@ -23,7 +22,8 @@ service = Service(
     publish=nothing,
     contracts=None,
     forgets_with=(),
-    more_views=tuple(KnownView(view.name, view.shape) for view in views),
+    hears=hears,
+    cells=views,
 )
 
 

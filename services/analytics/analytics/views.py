@@ -73,8 +73,5 @@ orders = Cells(
 views = (pipelines, deals, customers, complaints, orders)
 
 # Whom analytics listens to, and what their words mean.
-sources = {
-    "contacts": Contracts("contacts", ContactsContract),
-    "opportunities": Contracts("opportunities", OpportunitiesContract),
-    "service-desk": Contracts("service-desk", ServiceDeskContract),
-}
+hears = {"contacts": ContactsContract, "opportunities": OpportunitiesContract, "service-desk": ServiceDeskContract}
+sources = {name: Contracts(name, union) for name, union in hears.items()}

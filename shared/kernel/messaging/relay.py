@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from kernel.messaging import digest as digests
+from kernel.messaging.erasures import ErasureFile
 from kernel.messaging.feed import History, history, published_types, register_published_types
 from kernel.messaging.progress import BrokerLost, Progress, Sent, acknowledged, load, save
 from kernel.messaging.publisher import Heartbeat, Publisher, RecordRefused, Tail
@@ -38,6 +39,7 @@ class Relay:
         self._make_publisher = make_publisher
         self._translator = Translator(node.service, node.catalog)
         self._topic = node.service.topic
+        self._erasures = ErasureFile(node.settings.erasures_file)
 
     async def run(self, lease: Lease) -> None:
         """Until the lease is lost, or a record is met that no one may skip."""
@@ -72,6 +74,9 @@ class Relay:
                 records, after = self._records(events, incarnations, published, progress)
                 for event in events:
                     digest = digests.extend(digest, event)
+                self._erasures.add(
+                    event.stream_id for event in events if event.type in self._node.catalog.erasing
+                )
                 after = await self._send(publisher, records, after)
                 await save(connection, lease, self._topic, after, digest)
                 progress, busy = after, loop.time()

@@ -1,13 +1,15 @@
 """What one service is: the short description from which its API, its worker and the command line are made."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
 
 from sqlalchemy import MetaData
 
+from kernel.messaging.cells import AnyCells
 from kernel.runtime.settings import ServiceSettings
-from kernel.storage.aggregate import AnyAggregate
+from kernel.storage.aggregate import AnyAggregate, Step
 from kernel.storage.catalog import Catalog
 from kernel.storage.codec import members
 from kernel.storage.committer import Committer
@@ -35,8 +37,11 @@ class Service:
     contracts: object
     # Services whose erasures must happen here too.
     forgets_with: tuple[str, ...] = ("contacts",)
-    # Views that belong to no aggregate.
-    more_views: tuple[KnownView, ...] = ()
+    # Whom the service hears, and the contracts that they speak; the views that follow what is heard.
+    hears: Mapping[str, object] = field(default_factory=dict)
+    cells: tuple[AnyCells, ...] = ()
+    # How the service that persons belong to erases one of them.
+    erase: Callable[[UUID], Step] | None = None
 
     @property
     def topic(self) -> str:
@@ -48,8 +53,11 @@ class Service:
 
     @property
     def known_views(self) -> list[KnownView]:
-        views = (view for aggregate in self.aggregates for view in aggregate.views)
-        return [*(KnownView(view.name, view.shape) for view in dict.fromkeys(views)), *self.more_views]
+        rows = dict.fromkeys(view for aggregate in self.aggregates for view in aggregate.views)
+        return [
+            *(KnownView(view.name, view.shape) for view in rows),
+            *(KnownView(view.name, view.shape) for view in self.cells),
+        ]
 
     @property
     def published_types(self) -> list[str]:

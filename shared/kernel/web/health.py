@@ -5,6 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
+from kernel.messaging.erasures import ErasureFile, brought_back
 from kernel.messaging.service import Node
 
 router = APIRouter(include_in_schema=False)
@@ -27,6 +28,7 @@ async def readyz(request: Request) -> Response:
         async with node.database.engine.connect() as connection:
             await connection.execute(text("SELECT 1 FROM views LIMIT 1"))
         checks["database"] = "ok"
+        checks["erasures"] = await _erasures(node)
     except Exception as error:
         checks["database"] = type(error).__name__
     ready = all(result == "ok" for result in checks.values())
@@ -36,3 +38,12 @@ async def readyz(request: Request) -> Response:
 @router.get("/metrics")
 async def metrics() -> Response:
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _erasures(node: Node) -> str:
+    """A restore must not bring anyone back; until it is set right, nobody is served."""
+    if node.settings.erasures_file is None:
+        return "ok"
+    async with node.database.reading() as connection:
+        again = await brought_back(connection, ErasureFile(node.settings.erasures_file))
+    return f"{len(again)} erased persons are back: run `crm restored`" if again else "ok"
