@@ -7,13 +7,28 @@ from kernel.runtime.settings import Role, ServiceSettings
 from kernel.web.app import create_app
 
 from analytics import worker
+from analytics.freshness import api as freshness
+from analytics.funnel import api as funnel
+from analytics.kpis import api as kpis
+from analytics.pipelines import api as pipelines
 from analytics.policy import policy
+from analytics.retention import api as retention
+from analytics.service import api as complaints
 from analytics.views import hears, metadata, views
 
 
 def nothing(_: object) -> None:
     """Analytics tells nothing of its own yet."""
 
+
+ROUTERS = (
+    pipelines.router,
+    funnel.router,
+    retention.router,
+    complaints.router,
+    kpis.router,
+    freshness.router,
+)
 
 service = Service(
     name="analytics",
@@ -33,6 +48,6 @@ def create(settings: ServiceSettings) -> FastAPI:
         node,
         policy,
         title="Analytics",
-        routers=(),
+        routers=ROUTERS if settings.role is not Role.WORKER else (),
         beside=() if settings.role is Role.API else (Worker(node, worker.parts(node)),),
     )

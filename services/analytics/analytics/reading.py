@@ -3,11 +3,11 @@
 Everything that one answer reads, rows and position alike, comes from one snapshot of the database.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -18,8 +18,9 @@ from kernel.messaging.service import Node
 from kernel.storage.catalog import ViewUnknown
 from kernel.storage.database import Connection
 
+from analytics.asking import refuse
 from analytics.semantics import Cells
-from analytics.views import sources
+from analytics.views import sources, views
 
 State = TypeVar("State")
 
@@ -27,12 +28,19 @@ _STANDING = """
 SELECT coalesce((SELECT max(position) FROM received), 0) AS position, clock_timestamp() AS now,
        (SELECT count(DISTINCT (source, stream_id)) FROM parked) AS parked
 """
-# A source is complete up to the oldest of its partitions; on the feed there is one.
-_COMPLETE = """
-SELECT source, min(complete_at) AS complete_at FROM checkpoints
-WHERE follower = 'analytics' AND complete_at IS NOT NULL GROUP BY source
+_HEARD_AT = "SELECT received_at FROM received WHERE position <= $1 ORDER BY position DESC LIMIT 1"
+# Each source up to the oldest of its partitions, or up to where its feed is, which is in order over all of them.
+COMPLETE = """
+SELECT source, greatest(max(complete_at) FILTER (WHERE partition < 0),
+                        CASE WHEN bool_and(partition < 0 OR complete_at IS NOT NULL)
+                             THEN min(complete_at) FILTER (WHERE partition >= 0) END) AS complete_at,
+       greatest(max(position) FILTER (WHERE partition < 0), min(position) FILTER (WHERE partition >= 0)) AS position
+FROM checkpoints WHERE follower = 'analytics' AND version = 1 GROUP BY source
 """
 _LIVE = "SELECT version, shape, parameters FROM views WHERE name = $1 AND live"
+_PREFETCH = 1000
+# What a view's own code may raise, as in the kernel's projection: its stream is parked, the others flow.
+_OF_THE_VIEW = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,76 +54,109 @@ class Standing:
 
 
 class Knowledge:
-    """One snapshot. `upto` is a position that the caller named; without one, all that is there."""
+    """One snapshot. `upto` is a position that the caller named; without one, all that is there.
 
-    def __init__(self, connection: Connection, standing: Standing, upto: int | None) -> None:
-        self._connection = connection
+    `now` is the time for which the answer speaks: the database's, or when the named position was heard.
+    """
+
+    def __init__(
+        self, connection: Connection, standing: Standing, now: datetime, upto: int | None, *, kept: bool
+    ) -> None:
+        self.connection = connection
         self.standing = standing
+        self.now = now
         self.upto = upto if upto is not None and upto < standing.position else None
+        self._kept = kept
+        self._folded: Mapping[str, Mapping[UUID, Any]] | None = None
 
     @property
     def position(self) -> int:
         return self.upto if self.upto is not None else self.standing.position
 
-    async def cells(self, view: kernel_cells.Cells[State], *prefixes: Sequence[str]) -> Cells:
-        """The kept cells under these prefixes; only for the present position and the company's zone."""
-        _, table = view.tables(await self._version(view))
-        found: Cells = {}
-        for prefix in prefixes:
-            low = SEPARATOR.join(prefix) + SEPARATOR
-            high = low[:-1] + chr(ord(SEPARATOR) + 1)
-            rows = await self._connection.fetch(
-                f'SELECT key, numbers FROM "{table}" WHERE key >= $1 AND key < $2', low, high
-            )
-            found.update((tuple(row["key"].split(SEPARATOR)), tuple(row["numbers"])) for row in rows)
-        return found
+    async def keeps(self, view: kernel_cells.Cells[State], zone: ZoneInfo) -> bool:
+        """Whether the kept cells may answer: at the present position, for the zone whose days they hold."""
+        if self.upto is not None or not self._kept:
+            return False
+        _, parameters = await self._live(view)
+        return parameters in ("", zone.key)
 
-    async def states(self, view: kernel_cells.Cells[State]) -> dict[UUID, State]:
+    async def cells(
+        self,
+        view: kernel_cells.Cells[State],
+        prefix: Sequence[str],
+        between: tuple[str, str] | None = None,
+    ) -> Cells:
+        """The kept cells under this prefix; `between` bounds the part of the key that follows it."""
+        version, _ = await self._live(view)
+        low = high = SEPARATOR.join(prefix) + SEPARATOR
+        if between is None:
+            high = low[:-1] + chr(ord(SEPARATOR) + 1)
+        else:
+            low, high = low + between[0], high + between[1]
+        rows = await self.connection.fetch(
+            f'SELECT key, numbers FROM "{view.tables(version)[1]}" WHERE key >= $1 AND key < $2', low, high
+        )
+        return {tuple(row["key"].split(SEPARATOR)): tuple(row["numbers"]) for row in rows}
+
+    async def states(self, view: kernel_cells.Cells[State]) -> Mapping[UUID, State]:
         """Every entity's state at the position: from the table, or folded again from the log."""
         if self.upto is None:
-            table, _ = view.tables(await self._version(view))
-            rows = await self._connection.fetch(f'SELECT id, state FROM "{table}"')
-            return {row["id"]: view.adapter.validate_json(row["state"]) for row in rows}
-        states: dict[UUID, State] = {}
-        async for page in Received(sources).read(self._connection, upto=self.upto):
+            version, _ = await self._live(view)
+            rows = self.connection.cursor(
+                f'SELECT id, state FROM "{view.tables(version)[0]}"', prefetch=_PREFETCH
+            )
+            load = view.adapter.validate_json
+            return {row["id"]: load(row["state"]) async for row in rows}
+        if self._folded is None:
+            self._folded = await self._fold(self.upto)
+        return self._folded[view.name]
+
+    async def _fold(self, upto: int) -> Mapping[str, Mapping[UUID, Any]]:
+        """One pass over the log for all views; a stream that a view cannot take stays as it was before."""
+        folded: dict[str, dict[UUID, Any]] = {view.name: {} for view in views}
+        blocked: set[tuple[str, UUID]] = set()
+        async for page in Received(sources).read(self.connection, upto=upto):
             for heard in page:
-                key = view.key(heard)
-                if key is not None:
-                    states[key] = view.project(states.get(key, view.initial), heard)
-        return states
+                for view in views:
+                    states = folded[view.name]
+                    try:
+                        key = view.key(heard)
+                        if key is not None and (view.name, heard.stream_id) not in blocked:
+                            states[key] = view.project(states.get(key, view.initial), heard)
+                    except _OF_THE_VIEW:
+                        blocked.add((view.name, heard.stream_id))
+        return folded
 
-    async def state(self, view: kernel_cells.Cells[State], key: UUID) -> State | None:
-        """One entity's state; at a named position it is folded from the entity's own records."""
-        if self.upto is not None:
-            return (await self.states(view)).get(key)
-        table, _ = view.tables(await self._version(view))
-        found = await self._connection.fetchval(f'SELECT state FROM "{table}" WHERE id = $1', key)
-        return None if found is None else view.adapter.validate_json(found)
-
-    async def _version(self, view: kernel_cells.Cells[State]) -> int:
-        row = await self._connection.fetchrow(_LIVE, view.name)
+    async def _live(self, view: kernel_cells.Cells[State]) -> tuple[int, str]:
+        row = await self.connection.fetchrow(_LIVE, view.name)
         if row is None or row["shape"] != view.shape:
             raise ViewUnknown(f"view {view.name} is not live in a shape that this release knows")
-        return int(row["version"])
+        return int(row["version"]), row["parameters"]
 
 
 @asynccontextmanager
-async def knowledge(node: Node, upto: int | None = None) -> AsyncIterator[Knowledge]:
+async def knowledge(node: Node, upto: int | None = None, *, kept: bool = True) -> AsyncIterator[Knowledge]:
+    """`kept=False` leaves the cells aside and answers from the states: slower, and never different."""
     async with (
         node.database.reading() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         row = await connection.fetchrow(_STANDING)
-        complete = {found["source"]: found["complete_at"] for found in await connection.fetch(_COMPLETE)}
-        known = min(complete.values()) if complete.keys() >= sources.keys() else None
-        yield Knowledge(connection, Standing(row["position"], row["now"], known, row["parked"]), upto)
+        if upto is not None and upto > row["position"]:
+            refuse("as_of_position", "out_of_range", f"nothing was heard after {row['position']} yet")
+        heard_at = None if upto is None else await connection.fetchval(_HEARD_AT, upto)
+        now = row["now"] if heard_at is None or upto == row["position"] else heard_at
+        complete = {found["source"]: found["complete_at"] for found in await connection.fetch(COMPLETE)}
+        times = [complete.get(source) for source in sources]
+        known = None if None in times else min(at for at in times if at is not None)
+        yield Knowledge(
+            connection, Standing(row["position"], row["now"], known, row["parked"]), now, upto, kept=kept
+        )
 
 
-def lag_ms(standing: Standing) -> int | None:
-    """How old the newest moment is for which every source is known to be complete."""
-    if standing.complete_at is None:
-        return None
-    return max(0, int((standing.now - standing.complete_at).total_seconds() * 1000))
+def lag_ms(now: datetime, complete_at: datetime | None) -> int | None:
+    """How old the newest moment is up to which everything is known; None while that is not known."""
+    return None if complete_at is None else max(0, int((now - complete_at).total_seconds() * 1000))
 
 
 def company_zone(node: Node) -> ZoneInfo:

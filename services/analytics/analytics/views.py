@@ -73,5 +73,9 @@ orders = Cells(
 views = (pipelines, deals, customers, complaints, orders)
 
 # Whom analytics listens to, and what their words mean.
-hears = {"contacts": ContactsContract, "opportunities": OpportunitiesContract, "service-desk": ServiceDeskContract}
+hears = {
+    "contacts": ContactsContract,
+    "opportunities": OpportunitiesContract,
+    "service-desk": ServiceDeskContract,
+}
 sources = {name: Contracts(name, union) for name, union in hears.items()}
