@@ -101,9 +101,9 @@ async def test_records_that_expire_under_a_running_source_are_passed_over(kafka_
         await publisher.send(chain([1, 2]))
         async with following(kafka_bootstrap, topic) as source:
             await take(source, 2)
-            source._consumer.seek(
-                TopicPartition(topic, 0), 77
-            )  # as if the topic had been cut below our place
+            # As if the topic had been cut below our place.
+            assert source._consumer
+            source._consumer.seek(TopicPartition(topic, 0), 77)
             await publisher.send(chain([3], previous=2))
             assert positions(await take(source, 3)) == [1, 2, 3]
 

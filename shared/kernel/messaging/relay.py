@@ -10,7 +10,7 @@ import structlog
 
 from kernel.messaging import digest as digests
 from kernel.messaging.erasures import ErasureFile
-from kernel.messaging.feed import History, history, published_types, register_published_types
+from kernel.messaging.feed import History, Incarnation, history, published_types, register_published_types
 from kernel.messaging.progress import BrokerLost, Progress, Sent, acknowledged, load, save
 from kernel.messaging.publisher import Heartbeat, Publisher, RecordRefused, Tail
 from kernel.messaging.records import PublicRecord, Translator
@@ -60,6 +60,10 @@ class Relay:
 
     async def _relay(self, connection: Connection, lease: Lease, publisher: Publisher | None) -> None:
         progress, digest = await load(connection, self._topic)
+        begun = (await history(connection)).current
+        if progress.incarnation is None and begun is not None:
+            chains = {number: Sent(begun.from_position) for number in range(begun.partitions)}
+            progress = replace(progress, incarnation=begun.id, partitions=chains)
         if publisher:
             tails = await publisher.open()
             progress = await self._reconcile(connection, lease, publisher, progress, tails)
@@ -161,15 +165,17 @@ class Relay:
         tails: dict[int, Tail] | Any,
     ) -> Progress:
         """Compares the topic's ends with the row: what Kafka lost is sent again, what we lost begins anew."""
+        current = (await history(connection)).current
         for tail in tails.values():
-            if tail.position is not None and tail.position > progress.position:
-                known = await connection.fetchval(
-                    "SELECT event_id FROM events WHERE position = $1", tail.position
-                )
-                if known != tail.event_id:
-                    log.warning("topic_ahead_of_log", position=tail.position)
-                    await _start_incarnation(connection)
-                    break
+            if tail.position is None or tail.position <= progress.position or _parted(current, tail):
+                continue
+            known = await connection.fetchval(
+                "SELECT event_id FROM events WHERE position = $1", tail.position
+            )
+            if known != tail.event_id:
+                log.warning("topic_ahead_of_log", position=tail.position)
+                await _start_incarnation(connection, progress.position)
+                break
         for number, sent in sorted(progress.partitions.items()):
             tail = tails.get(number)
             if tail is not None and sent.offset is not None and tail.end < sent.offset + 1:
@@ -216,13 +222,27 @@ class Relay:
         return again
 
 
-async def _start_incarnation(connection: Connection) -> None:
-    """The topic holds records that our log does not: what follows here is another history."""
+def _parted(current: Incarnation | None, tail: Tail) -> bool:
+    """Whether the log knows already that it parted from the tail's: their ids are in the order of time."""
+    return (
+        current is not None
+        and tail.incarnation is not None
+        and tail.position is not None
+        and tail.incarnation < current.id
+        and tail.position > current.from_position
+    )
+
+
+async def _start_incarnation(connection: Connection, position: int) -> None:
+    """The topic holds records that our log does not: what follows the last one sent is another history."""
     await log_.begin(connection)
     head = await log_.head(connection)
     row = await connection.fetchrow(
-        "SELECT partitions, system_identifier, timeline FROM incarnations WHERE id = $1", head.incarnation
+        "SELECT from_position, partitions, system_identifier, timeline FROM incarnations WHERE id = $1",
+        head.incarnation,
     )
     server = (row["system_identifier"], row["timeline"])
-    await log_.new_incarnation(connection, head.position, row["partitions"], server)
+    # Not where the log ends: it may have grown before the relay saw that it was restored.
+    from_position = max(position, row["from_position"])
+    await log_.new_incarnation(connection, from_position, row["partitions"], server)
     await connection.execute("COMMIT")

@@ -67,6 +67,10 @@ class Tracker:
 
     async def _mark(self, taken: Taken, mark: Mark) -> None:
         if mark.incarnation == NO_INCARNATION:
+            # A log in which nothing was ever written is complete all the same.
+            empty = self._bookmarks.of(mark.partition)
+            empty.at = mark.at
+            taken.bookmarks[mark.partition] = empty
             return
         if not await self._same_log(taken, mark.partition, mark.incarnation, mark.position):
             return

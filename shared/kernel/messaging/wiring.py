@@ -29,7 +29,8 @@ def follower(node: Node, name: str, sources: Sequence[str], sink: Sink) -> Follo
 
 def _source(node: Node, feed: FeedClient) -> EventSource:
     if node.settings.events is Events.FEED:
-        return FeedSource(feed, wait=node.settings.feed_wait)
+        # No longer than this, because an answer without news says until when there was none.
+        return FeedSource(feed, wait=1.0)
     from kernel.messaging.kafka_source import KafkaSource  # noqa: PLC0415
 
     return KafkaSource(feed.name, node.settings.kafka_bootstrap, f"crm.{feed.name}.v1")

@@ -12,7 +12,7 @@ from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import MetaData, make_url, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from kernel.storage.log import LOG_LOCK
+from kernel.storage.log import DEFAULT_PARTITIONS, LOG_LOCK
 
 _VERSIONED = re.compile(r"_\d+$")
 _KNOW = """
@@ -25,6 +25,14 @@ ON CONFLICT (name, version) DO NOTHING
 _PUBLISH = """
 INSERT INTO published_types (type, from_position) VALUES (:type, (SELECT coalesce(max(position), 0) FROM events))
 ON CONFLICT (type) DO NOTHING
+"""
+
+# The first incarnation begins with the empty log, so that even an empty one can be told of as complete.
+_BEGIN = f"""
+INSERT INTO incarnations (id, from_position, partitions, system_identifier, timeline)
+SELECT gen_random_uuid(), 0, {DEFAULT_PARTITIONS}, (SELECT system_identifier FROM pg_control_system()),
+       ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int
+WHERE NOT EXISTS (SELECT FROM incarnations) AND NOT EXISTS (SELECT FROM events)
 """
 
 
@@ -80,6 +88,7 @@ async def upgrade(url: str, package: str, views: Sequence[KnownView], published:
     engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), poolclass=pool.NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(_upgrade, package, views)
+        await connection.execute(text(_BEGIN))
         for name in published:
             await connection.execute(text(_PUBLISH), {"type": name})
         await connection.commit()
