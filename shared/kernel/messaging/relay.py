@@ -136,7 +136,10 @@ class Relay:
             await lease.fence(connection)
             at: datetime = await connection.fetchval("SELECT clock_timestamp()")
             # Only if nothing newer is visible by then does the row's position hold for that time.
-            if await connection.fetchval("SELECT max(position) FROM events") != progress.position:
+            if (
+                await connection.fetchval("SELECT coalesce(max(position), 0) FROM events")
+                != progress.position
+            ):
                 return progress
         beats = [
             Heartbeat(
