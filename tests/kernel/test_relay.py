@@ -1,0 +1,295 @@
+"""The relay between a real log and a real topic: what happens to either, each record arrives and none is missed."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from uuid import UUID, uuid4
+
+import pytest
+from kernel.messaging.kafka import decode
+from kernel.messaging.kafka_source import KafkaSource
+from kernel.messaging.publisher import Heartbeat, Publisher, RecordRefused, Tail
+from kernel.messaging.records import PublicRecord
+from kernel.messaging.relay import Relay
+from kernel.messaging.sources import Bookmarks
+from kernel.messaging.topics import ensure_topics
+from kernel.messaging.tracker import Tracker, Withdrawal
+from kernel.runtime.broker import KafkaBroker
+from kernel.runtime.embedded import EmbeddedPostgres
+from kernel.storage.lease import LeaseLost
+from kernel.storage.log import DEFAULT_PARTITIONS
+
+from tests.kernel.kafka_examples import delete_topic, raw
+from tests.kernel.notes import Notes, copy_database, notes
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+async def desk(postgres_server: EmbeddedPostgres, kafka_bootstrap: str) -> AsyncIterator[Notes]:
+    async with notes(postgres_server, kafka_bootstrap) as service:
+        yield service
+
+
+async def test_everything_that_is_told_arrives_and_nothing_else(desk: Notes) -> None:
+    await desk.write("one", "two", "three")
+    await desk.read(3)
+    await desk.write("four")
+    await desk.relay()
+    records = await sent(desk)
+    assert await plain(desk) == sorted(one.position for one in records)
+    assert_chained(records)
+    assert {one.data["text"] for one in records} == {"one", "two", "three", "four"}
+
+
+async def test_the_chain_is_unbroken_over_restarts_and_lost_rows(desk: Notes) -> None:
+    keys = [uuid4() for _ in range(5)]
+    for round_ in range(4):
+        for key in keys:
+            await desk.write(f"{key} {round_}", on=key)
+        # Sent and acknowledged, but the relay ends before its row is saved.
+        with pytest.raises(Died):
+            async with desk.relaying(lambda: Dying(desk.publisher())) as task:
+                await task
+    await desk.relay()
+    records = await sent(desk)
+    assert len(records) > len(keys) * 4
+    assert_chained(records)
+    assert sorted({one.position for one in records}) == await plain(desk)
+
+
+async def test_a_lost_topic_is_published_again(desk: Notes) -> None:
+    follower = Follower(desk)
+    await desk.write(*"abcdef")
+    await desk.relay()
+    await follower.catch_up()
+    await delete_topic(desk.bootstrap, desk.topic)
+    await ensure_topics(desk.bootstrap, [desk.topic], DEFAULT_PARTITIONS)
+    await desk.write("g")
+    await desk.relay()
+    records = await sent(desk)
+    assert_chained(records)
+    assert sorted(one.position for one in records) == await plain(desk)
+    await follower.catch_up()
+    assert follower.positions == await plain(desk)
+
+
+async def test_a_lost_tail_is_published_again(
+    postgres_server: EmbeddedPostgres, kafka_broker: KafkaBroker
+) -> None:
+    async with notes(postgres_server, kafka_broker.bootstrap) as desk:
+        key = uuid4()
+        follower = Follower(desk)
+        for text in "abcd":
+            await desk.write(text, on=key)
+            await desk.relay()
+        await follower.catch_up()
+        (number,) = {one.partition for one in await sent(desk)}
+        kafka_broker.kill()
+        log = kafka_broker.directory / "data" / f"{desk.topic}-{number}" / f"{0:020}.log"
+        with log.open("r+b") as file:
+            file.truncate(log.stat().st_size // 2)
+        await asyncio.to_thread(kafka_broker.start)
+        await desk.write("e", on=key)
+        await desk.relay()
+        records = await sent(desk)
+        assert_chained(records)
+        assert [one.data["text"] for one in records] == list("abcde")
+        await follower.catch_up()
+        assert follower.positions == await plain(desk)
+
+
+async def test_a_broker_that_dies_under_the_relay_loses_nothing(
+    postgres_server: EmbeddedPostgres, kafka_broker: KafkaBroker
+) -> None:
+    async with notes(postgres_server, kafka_broker.bootstrap) as desk:
+        await desk.write("before")
+        async with desk.relaying() as relay:
+            await desk.passed_on(relay)
+            kafka_broker.kill()
+            await desk.write("while it is down")
+            await asyncio.to_thread(kafka_broker.start)
+            await desk.write("after")
+            await desk.passed_on(relay)
+        records = await sent(desk)
+        assert_chained(records)
+        assert sorted({one.position for one in records}) == await plain(desk)
+
+
+async def test_a_zombie_relay_cannot_move_the_row(desk: Notes) -> None:
+    await desk.write("a")
+    await desk.relay()
+    was = await desk.position()
+    await desk.write("b")
+    zombie = await desk.stale_lease()
+    with pytest.raises(LeaseLost):
+        await Relay(desk.node, desk.publisher).run(zombie)
+    assert await desk.position() == was
+    await desk.relay()
+    records = await sent(desk)
+    assert_chained(records)
+    # What the zombie sent before it met the fence says the same as what its successor sent.
+    assert len({(one.position, one.previous, one.event_id) for one in records}) == 2
+
+
+async def test_heartbeats_say_how_far_every_partition_is_complete(desk: Notes) -> None:
+    await desk.write("a")
+    await desk.read(2)
+    await beat(desk)
+    follower = Follower(desk)
+    await follower.catch_up()
+    marks = follower.bookmarks.partitions
+    assert {marks[number].position for number in range(DEFAULT_PARTITIONS)} == {await desk.head()}
+    assert all(marks[number].at for number in range(DEFAULT_PARTITIONS))
+    assert await desk.incarnations() == 1
+
+
+async def test_a_restart_after_heartbeats_starts_no_incarnation(desk: Notes) -> None:
+    for text in "ab":
+        await desk.write(text)
+        await beat(desk)
+    assert await desk.incarnations() == 1
+    assert_chained(await sent(desk))
+
+
+async def test_a_refused_record_stops_the_relay_and_is_named(desk: Notes) -> None:
+    await desk.write("small", "x" * 1_100_000)
+    async with asyncio.timeout(10), desk.relaying() as relay:
+        with pytest.raises(RecordRefused, match="position 2"):
+            await relay
+    assert await desk.position() == 0
+
+
+async def test_a_restored_log_begins_one_new_incarnation(
+    postgres_server: EmbeddedPostgres, desk: Notes
+) -> None:
+    follower = Follower(desk)
+    await desk.write("kept", "kept too")
+    await desk.relay()
+    backup = await copy_database(postgres_server, desk.node)
+    await desk.write(*"lost")
+    await desk.relay()
+    await follower.catch_up()
+    async with notes(postgres_server, desk.bootstrap, database=backup, name=desk.name) as restored:
+        for text in ("new", "newer"):
+            await restored.relay()
+            async with restored.relaying():
+                await asyncio.sleep(0.5)
+            await restored.write(text)
+            await restored.relay()
+        assert await restored.incarnations() == 2
+        follower.move_to(restored)
+        await follower.catch_up()
+        assert {one.from_position for one in follower.withdrawals} == {2}
+        assert follower.texts == sorted(["kept", "kept too", "new", "newer"])
+
+
+async def test_a_restored_log_that_has_grown_again_begins_anew_where_it_parted(
+    postgres_server: EmbeddedPostgres, desk: Notes
+) -> None:
+    follower = Follower(desk)
+    await desk.write("kept")
+    await desk.relay()
+    backup = await copy_database(postgres_server, desk.node)
+    await desk.write(*"lost")
+    await desk.relay()
+    await follower.catch_up()
+    async with notes(postgres_server, desk.bootstrap, database=backup, name=desk.name) as restored:
+        await restored.write("here", "we", "are", "before", "the", "relay")
+        await restored.relay()
+        follower.move_to(restored)
+        await follower.catch_up()
+        assert follower.texts == sorted(["kept", "here", "we", "are", "before", "the", "relay"])
+
+
+async def beat(desk: Notes) -> None:
+    """Until the relay has told every partition how far it is complete."""
+    async with desk.relaying() as relay:
+        await desk.passed_on(relay)
+        await asyncio.sleep(1.5)
+
+
+class Died(Exception):
+    pass
+
+
+class Dying:
+    """A publisher that ends the relay between the acknowledgement and the row."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+
+    async def open(self) -> Mapping[int, Tail]:
+        return await self._publisher.open()
+
+    async def send(self, messages: Sequence[PublicRecord | Heartbeat]) -> Sequence[int]:
+        await self._publisher.send(messages)
+        raise Died
+
+    async def abandon(self) -> None:
+        await self._publisher.abandon()
+
+
+class Follower:
+    """What a consumer does: source, tracker, and all that was applied."""
+
+    def __init__(self, desk: Notes) -> None:
+        self.bookmarks = Bookmarks()
+        self.records: list[PublicRecord] = []
+        self.withdrawals: list[Withdrawal] = []
+        self.move_to(desk)
+
+    def move_to(self, desk: Notes) -> None:
+        self._desk = desk
+
+    @property
+    def positions(self) -> list[int]:
+        return sorted(one.position for one in self.records)
+
+    @property
+    def texts(self) -> list[str]:
+        return sorted(str(one.data["text"]) for one in self.records)
+
+    async def catch_up(self) -> None:
+        """Until two fetches in a row bring nothing."""
+        feed = self._desk.feed()
+        source = KafkaSource(self._desk.name, self._desk.bootstrap, self._desk.topic)
+        tracker = Tracker(source.name, self.bookmarks, feed)
+        await source.seek(self.bookmarks)
+        quiet = 0
+        while quiet < 2:
+            arrival = await source.fetch()
+            quiet = 0 if arrival.entries else quiet + 1
+            taken = await tracker.take(arrival)
+            self.withdrawals += taken.withdrawals
+            for withdrawal in taken.withdrawals:
+                self.records = [one for one in self.records if counts(one, withdrawal)]
+            self.records += taken.records
+        await source.close()
+        await feed.close()
+
+
+def counts(record: PublicRecord, withdrawal: Withdrawal) -> bool:
+    return record.incarnation != withdrawal.incarnation or record.position <= withdrawal.from_position
+
+
+async def sent(desk: Notes) -> list[PublicRecord]:
+    """Every record in the topic, duplicates and all, without the heartbeats."""
+    messages = [decode(message) for message in await raw(desk.bootstrap, desk.topic, DEFAULT_PARTITIONS)]
+    return [message for message in messages if isinstance(message, PublicRecord)]
+
+
+async def plain(desk: Notes) -> list[int]:
+    return [one.position for one in await desk.told()]
+
+
+def assert_chained(records: Sequence[PublicRecord]) -> None:
+    """After dedupe, each record names the one before it in its partition."""
+    last: dict[int, int] = defaultdict(int)
+    seen: dict[tuple[int, int], UUID] = {}
+    for one in records:
+        key = (one.partition, one.position)
+        assert seen.setdefault(key, one.event_id) == one.event_id
+        if one.position > last[one.partition]:
+            assert one.previous == last[one.partition]
+            last[one.partition] = one.position
