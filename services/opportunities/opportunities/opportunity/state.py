@@ -99,5 +99,5 @@ def deal_must_be_open(deal: Opportunity) -> None:
         raise Conflict(
             "This deal is closed; reopen it first.",
             code="OPPORTUNITY_CLOSED",
-            status=deal.status.name.lower(),
+            deal_status=deal.status.name.lower(),
         )
