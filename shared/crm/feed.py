@@ -11,6 +11,7 @@ from crm import services
 from crm.addresses import token_of, url_of
 from crm.failures import Failure
 from crm.local import Local
+from crm.sending import refusal
 
 PAGE = 1000
 WAIT = 25.0
@@ -52,7 +53,7 @@ def pages(
         except httpx.TransportError as error:
             raise Failure(f"{client.base_url} does not answer: {error}.") from None
         if not answer.is_success:
-            raise Failure(refusal(answer))
+            raise Failure(f"The feed of {client.base_url} refused: {refusal(answer)}")
         found = from_json(answer.content)
         yield found
         # A page without a record of the wanted types is not the end yet; one that gets no further is.
@@ -60,12 +61,3 @@ def pages(
             return
         position = answer.headers["Feed-Position"]
         asked = {"limit": PAGE, "types": asked["types"], "last_event_id": answer.headers["Feed-Cursor"]}
-
-
-def refusal(answer: httpx.Response) -> str:
-    """A problem document in one sentence."""
-    try:
-        said = answer.json()
-        return f"{said.get('title', 'Refused')}: {said.get('detail') or said.get('code')}"
-    except ValueError:
-        return f"{answer.url} answered {answer.status_code}."

@@ -28,24 +28,23 @@ class Stopped(BaseException):
 
 def run(local: Local, *, events: Events, port_base: int, demo: bool, ready_file: Path | None) -> None:
     console = Console(highlight=False)
-    with stopping_quietly(console), local.held(), Stack(local, events=events, port_base=port_base) as stack:
-        with Progress(console) as progress:
-            stack.start(progress.tell)
-            local.note_running({"pid": os.getpid(), "urls": stack.urls})
-            if demo:
-                seed(local, stack, progress)
-            said = describe(local, stack)
-        local.note_running(said)
-        if ready_file:
-            write_whole(ready_file, json.dumps(said))
-        print_page(console, local, said)
-        try:
-            stack.watch()
-        except Stopped:
-            console.print("\nStopping …")
-            stack.stop()
-            local.note_ended()
-            raise
+    with stopping_quietly(console), local.held():
+        with Stack(local, events=events, port_base=port_base) as stack:
+            with Progress(console) as progress:
+                stack.start(progress.tell)
+                local.note_running({"pid": os.getpid(), "urls": stack.urls})
+                if demo:
+                    seed(local, stack, progress)
+                said = describe(local, stack)
+            local.note_running(said)
+            if ready_file:
+                write_whole(ready_file, json.dumps(said))
+            print_page(console, local, said)
+            try:
+                stack.watch()
+            finally:
+                console.print("\nStopping …")
+        local.note_ended()
 
 
 class Progress:
