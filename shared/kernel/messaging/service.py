@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from uuid import UUID
 
 from sqlalchemy import MetaData
@@ -70,7 +71,7 @@ class Node:
     def __init__(self, service: Service, settings: ServiceSettings) -> None:
         self.service = service
         self.settings = settings
-        self.secret = settings.signing_secret.get_secret_value().encode()
+        self.secret = sha256(settings.signing_secret.get_secret_value().encode()).digest()
         self.database = Database(settings.database_url, application=f"crm-{service.name}")
         self.catalog = Catalog((*service.aggregates, person), Keyring(settings.masters(), self.secret))
         self.committer = Committer(self.database, self.catalog)

@@ -138,24 +138,29 @@ class Batch:
             outcome = decided[id(intent)]
             if isinstance(outcome, Exception):
                 return outcome
-            return handled(
-                intent, outcome.stream_id, facts.get(outcome.stream_id, [])[: outcome.version], head
-            )
+            own = facts.get(outcome.stream_id, [])[: outcome.version]
+            return _handled(intent, outcome.stream_id, own, outcome.state, head)
         if claim.fingerprint != intent.fingerprint:
             return Invalid(
                 "This idempotency key was used for another request.", code="IDEMPOTENCY_KEY_REUSED"
             )
         before = facts[claim.stream_id][: claim.version] if claim.version else []
-        return handled(intent, claim.stream_id, before, head, replayed=claim.command_id != intent.command_id)
+        state = intent.target.aggregate.decider.initial
+        for recorded in before:
+            state = intent.target.aggregate.evolve(state, recorded.fact)
+        again = claim.command_id != intent.command_id
+        return _handled(intent, claim.stream_id, before, state, head, replayed=again)
 
 
-def handled(
-    intent: Intent, stream_id: UUID, facts: Sequence[Recorded[Any]], head: Head, *, replayed: bool = False
+def _handled(
+    intent: Intent,
+    stream_id: UUID,
+    facts: Sequence[Recorded[Any]],
+    state: Any,
+    head: Head,
+    *,
+    replayed: bool = False,
 ) -> AnyHandled:
-    aggregate = intent.target.aggregate
-    state = aggregate.decider.initial
-    for recorded in facts:
-        state = aggregate.evolve(state, recorded.fact)
     return Handled(
         stream_id=stream_id,
         version=len(facts),

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar, cast, get_args, get_type_hints
 from uuid import UUID
 
 from pydantic import TypeAdapter
+from pydantic_core import to_json
 
 from kernel.domain.personal import PERSONAL
 
@@ -24,11 +25,11 @@ class UnknownEvent(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """`personal` are the fields to seal with the key of `person_id` (the stream's own person when None)."""
+    """`data` are the open fields as JSON; `personal` those to seal with the key of `person_id` (None: the stream's)."""
 
     type: str
     schema_version: int
-    data: Json
+    data: str
     personal: Json | None
     person_id: UUID | None
 
@@ -61,13 +62,19 @@ class EventCodec(Generic[Event]):
 
     def encode(self, fact: Event) -> Encoded:
         kind = self._kinds[type(fact).__name__]
-        data: Json = kind.adapter.dump_python(fact, mode="json")
         if not kind.personal:
-            return Encoded(kind.cls.__name__, kind.schema_version, data, None, None)
+            text = kind.adapter.dump_json(fact).decode()
+            return Encoded(kind.cls.__name__, kind.schema_version, text, None, None)
+        data: Json = kind.adapter.dump_python(fact, mode="json")
         personal = {name: data.pop(name) for name in kind.personal}
         said = {name: value for name, value in personal.items() if value is not None}
         person_id = cast("UUID | None", getattr(fact, "person_id", None)) if kind.names_person else None
-        return Encoded(kind.cls.__name__, kind.schema_version, data, said or None, person_id)
+        text = to_json(data).decode()
+        return Encoded(kind.cls.__name__, kind.schema_version, text, said or None, person_id)
+
+    def shown(self, fact: Event) -> Json:
+        """All fields of a fact, the personal ones with what is left of them."""
+        return cast(Json, self._kinds[type(fact).__name__].adapter.dump_python(fact, mode="json"))
 
     def decode(self, type_: str, schema_version: int, data: Json, personal: Json | None) -> Event:
         """Merge, upcast, decode. A personal field that is not given is None: erased, or never to be seen here."""

@@ -65,7 +65,8 @@ class Decisions:
         trial.check_unique()
         trial.accept()
         target = intent.target.stream_id
-        return Decided(target, self.tips[target].version)
+        tip = self.tips[target]
+        return Decided(target, tip.version, tip.state)
 
     def _check(self, trial: "_Trial", intent: Intent, step: Step) -> None:
         tip = trial.tip(step)

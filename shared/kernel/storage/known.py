@@ -81,3 +81,4 @@ class Tip:
 class Decided:
     stream_id: UUID
     version: int
+    state: Any

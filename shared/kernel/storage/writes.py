@@ -112,7 +112,7 @@ async def _append(
         [draft.event_id for draft in drafts],
         [draft.encoded.type for draft in drafts],
         [draft.encoded.schema_version for draft in drafts],
-        [to_json(draft.encoded.data).decode() for draft in drafts],
+        [draft.encoded.data for draft in drafts],
         [
             to_json({str(draft.person_id): text}).decode() if text else None
             for draft, text in zip(drafts, sealed, strict=True)

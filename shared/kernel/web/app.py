@@ -1,5 +1,6 @@
 """`create_app`: every router, handler and middleware of a service's API, in one readable place."""
 
+import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -45,6 +46,9 @@ def create_app(
             stack.push_async_callback(node.close)
             for part in beside:
                 await stack.enter_async_context(part)
+            # What start-up made stays for ever: the collector need not look at it again and again.
+            gc.collect()
+            gc.freeze()
             yield
             node.draining = True
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from hmac import digest as hmac_digest
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 from starlette.responses import Response
@@ -18,8 +16,8 @@ from kernel.storage.aggregate import AnyAggregate, AnyHandled, Intent, Step
 from kernel.web.documents import command_responses, header_parameters
 from kernel.web.etags import etag, expected_version
 from kernel.web.policy import sees
-from kernel.web.requests import BadHeader, Call, Caller
-from kernel.web.tokens import Place
+from kernel.web.requests import BadHeader, Call, call_of
+from kernel.web.tokens import Place, keyed
 
 _SHORTEST_KEY, _LONGEST_KEY = 8, 255
 
@@ -94,13 +92,13 @@ def _endpoint(operation: Operation) -> Callable[..., Any]:
 
     if "{id}" not in operation.path:
 
-        async def without_id(body: Body, call: Caller) -> Response:  # type: ignore[valid-type]
-            return await _handle(operation, None, body, call)
+        async def without_id(body: Body, request: Request) -> Response:  # type: ignore[valid-type]
+            return await _handle(operation, None, body, call_of(request))
 
         return without_id
 
-    async def with_id(id: UUID, body: Body, call: Caller) -> Response:  # type: ignore[valid-type]
-        return await _handle(operation, id, body, call)
+    async def with_id(id: UUID, body: Body, request: Request) -> Response:  # type: ignore[valid-type]
+        return await _handle(operation, id, body, call_of(request))
 
     return with_id
 
@@ -149,7 +147,7 @@ def make_intent(
         steps=(Step(operation.aggregate, stream_id or operation.stream_id or new_id(), command),),
         actor=str(call.principal.sub),
         key=key or f"command:{command_id}",
-        fingerprint=hmac_digest(call.node.secret, said, sha256),
+        fingerprint=keyed(call.node.secret, "fingerprint", said),
         command_id=command_id,
         correlation_id=call.trace.request_id,
         traceparent=call.trace.traceparent,

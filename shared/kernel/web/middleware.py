@@ -10,7 +10,6 @@ import structlog
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kernel.domain.ids import new_id
 from kernel.web.auth import Authenticator, Unauthenticated
 from kernel.web.problems import Described, describe, problem
 from kernel.web.requests import Trace
@@ -105,11 +104,13 @@ def _bearer(headers: dict[bytes, bytes]) -> str:
 
 
 def _trace(headers: dict[bytes, bytes]) -> Trace:
-    given = headers.get(b"traceparent", b"").decode("latin-1")
-    found = _TRACEPARENT.match(given)
-    if found and int(found[1], 16):
-        return Trace(str(new_id()), given)
-    return Trace(str(new_id()), f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-00")
+    fresh = os.urandom(36).hex()
+    given = headers.get(b"traceparent")
+    if given:
+        found = _TRACEPARENT.match(given.decode("latin-1"))
+        if found and int(found[1], 16):
+            return Trace(fresh[48:], found[0])
+    return Trace(fresh[48:], f"00-{fresh[:32]}-{fresh[32:48]}-00")
 
 
 def _limited(receive: Receive, limit: int) -> Receive:

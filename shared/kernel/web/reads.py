@@ -71,15 +71,14 @@ async def read_timeline(call: Call, aggregate: AnyAggregate, stream_id: UUID) ->
     handled = await load_record(call, aggregate, stream_id)
     items = []
     for recorded in handled.facts:
-        encoded = aggregate.codec.encode(recorded.fact)
         items.append(
             {
                 "version": recorded.version,
-                "type": encoded.type,
+                "type": type(recorded.fact).__name__,
                 "occurred_at": recorded.occurred_at,
                 "recorded_at": recorded.recorded_at,
                 "actor": recorded.provenance.actor,
-                "data": encoded.data | (encoded.personal or {}),
+                "data": aggregate.codec.shown(recorded.fact),
             }
         )
     return Response(to_json({"items": items}), media_type="application/json")

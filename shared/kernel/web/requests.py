@@ -41,10 +41,14 @@ class Call:
         return self.request.headers.get(name)
 
 
-async def _call(request: Request) -> Call:
+def call_of(request: Request) -> Call:
     scope = request.scope
     state = scope["app"].state
     return Call(request, state.node, state.policy, scope["crm.principal"], scope["crm.trace"])
+
+
+async def _call(request: Request) -> Call:
+    return call_of(request)
 
 
 Caller = Annotated[Call, Depends(_call)]

@@ -2,8 +2,8 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
+from hashlib import blake2b
 from hmac import compare_digest
-from hmac import digest as hmac_digest
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +16,14 @@ class TokenInvalid(ValueError):
     """Altered, cut short, or not one of ours."""
 
 
+def keyed(secret: bytes, purpose: str, message: bytes) -> bytes:
+    """A keyed hash (BLAKE2b, RFC 7693 §2.9): a MAC as HMAC is one, at a fifth of its time."""
+    return blake2b(message, key=secret[:64], person=purpose.encode()[:16], digest_size=_MAC).digest()
+
+
 def sign(secret: bytes, purpose: str, payload: Any) -> str:
     body = to_json(payload)
-    mac = hmac_digest(secret, purpose.encode() + b"\0" + body, "sha256")[:_MAC]
+    mac = keyed(secret, purpose, body)
     return urlsafe_b64encode(mac + body).rstrip(b"=").decode()
 
 
@@ -27,7 +32,7 @@ def verify(secret: bytes, purpose: str, token: str) -> Any:
         raw = urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
     except ValueError:
         raise TokenInvalid(purpose) from None
-    mac = hmac_digest(secret, purpose.encode() + b"\0" + raw[_MAC:], "sha256")[:_MAC]
+    mac = keyed(secret, purpose, raw[_MAC:])
     if len(raw) <= _MAC or not compare_digest(mac, raw[:_MAC]):
         raise TokenInvalid(purpose)
     return from_json(raw[_MAC:])
