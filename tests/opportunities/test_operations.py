@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from kernel.domain.ids import new_id
 from kernel.testing.fixtures import api, new_key, token
 from kernel.web.commands import CommandBody, Operation
-from opportunities.opportunity import api as deals
+from opportunities.app import operations as OPERATIONS
 from opportunities.order import api as orders
 from opportunities.pipeline import api as pipelines
 from pydantic_core import to_jsonable_python
@@ -17,7 +17,6 @@ from pydantic_core import to_jsonable_python
 from tests.opportunities.calls import Body, ask, codes, create, define, define_seven_stages, place, refused
 from tests.opportunities.examples import ADA, GRACE
 
-OPERATIONS = (*pipelines.operations, *deals.operations, *orders.operations)
 CREATING = [operation for operation in OPERATIONS if operation.creates]
 ON_RECORDS = [operation for operation in OPERATIONS if not operation.creates]
 MATCHING = [operation for operation in OPERATIONS if operation.if_match]

@@ -27,15 +27,17 @@ service = Service(
     contracts=OpportunitiesContract,
 )
 routers = (pipelines.router, deals.router, orders.router)
+operations = (*pipelines.operations, *deals.operations, *orders.operations)
 
 
 def create(settings: ServiceSettings) -> FastAPI:
     node = Node(service, settings)
+    serves = settings.role is not Role.WORKER
     return create_app(
         node,
         policy,
         title="Opportunities",
-        routers=routers if settings.role is not Role.WORKER else (),
-        operations=(*pipelines.operations, *deals.operations, *orders.operations),
+        routers=routers if serves else (),
+        operations=operations if serves else (),
         beside=() if settings.role is Role.API else (Worker(node, worker.parts(node)),),
     )
