@@ -63,6 +63,7 @@ class Toy:
         self.catalog = self.node.catalog
         self._stack = stack
         self._reader: asyncpg.Connection | None = None
+        self.through: Committer
 
     async def committer(self, database: Database | None = None, **said: Any) -> Committer:
         """One more committer, as another process would have it."""
