@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from kernel.messaging.service import Node, Service
 from kernel.messaging.worker import Worker
 from kernel.runtime.settings import Role, ServiceSettings
+from kernel.storage.aggregate import Step
 from kernel.web.app import create_app
 
 from contacts import worker
@@ -12,6 +13,7 @@ from contacts.company import api as companies
 from contacts.company.aggregate import company
 from contacts.contact import api as people
 from contacts.contact.aggregate import contact
+from contacts.contact.commands import ErasePerson
 from contacts.policy import policy
 from contacts.publishing import publish
 from contacts.tables import metadata
@@ -23,6 +25,7 @@ service = Service(
     publish=publish,
     contracts=ContactsContract,
     forgets_with=(),
+    erase=lambda person_id: Step(contact, person_id, ErasePerson(reason="restored")),
 )
 
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from kernel.domain.errors import NotFound
 from kernel.domain.ids import new_id
+from kernel.messaging.incarnations import start_incarnation
 from kernel.messaging.service import Node
-from kernel.storage import log as log_
 from kernel.storage.aggregate import Intent, Step
 from kernel.storage.database import Connection
 from kernel.storage.persons import ForgetPerson, person
@@ -53,15 +53,7 @@ async def restored(node: Node) -> tuple[UUID, int]:
     Answers the incarnation and how many persons were erased again.
     """
     async with node.database.driver() as connection:
-        await log_.begin(connection)
-        head = await log_.head(connection)
-        server = await connection.fetchrow(
-            "SELECT partitions, system_identifier, timeline FROM incarnations WHERE id = $1", head.incarnation
-        )
-        incarnation = await log_.new_incarnation(
-            connection, head.position, server["partitions"], (server["system_identifier"], server["timeline"])
-        )
-        await connection.execute("COMMIT")
+        incarnation = await start_incarnation(connection)
         again = await brought_back(connection, ErasureFile(node.settings.erasures_file))
     for person_id in sorted(again):
         await _erase_again(node, person_id)

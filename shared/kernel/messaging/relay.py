@@ -11,6 +11,7 @@ import structlog
 from kernel.messaging import digest as digests
 from kernel.messaging.erasures import ErasureFile
 from kernel.messaging.feed import History, Incarnation, history, published_types, register_published_types
+from kernel.messaging.incarnations import start_incarnation
 from kernel.messaging.progress import BrokerLost, Progress, Sent, acknowledged, load, save
 from kernel.messaging.publisher import Heartbeat, Publisher, RecordRefused, Tail
 from kernel.messaging.records import PublicRecord, Translator
@@ -45,6 +46,7 @@ class Relay:
         """Until the lease is lost, or a record is met that no one may skip."""
         async with self._node.database.driver() as connection:
             await register_published_types(connection, self._translator.types)
+            await self._settle_partitions(connection)
             while True:
                 publisher = self._make_publisher() if self._make_publisher else None
                 try:
@@ -126,6 +128,13 @@ class Relay:
             offsets = await publisher.send(records)
         return acknowledged(after, records, offsets)
 
+    async def _settle_partitions(self, connection: Connection) -> None:
+        """Another number of partitions is another history: the chains of `previous` begin anew."""
+        wanted, current = self._node.settings.partitions, (await history(connection)).current
+        if current is not None and current.partitions != wanted:
+            log.warning("partitions_changed", was=current.partitions, now=wanted)
+            await start_incarnation(connection, wanted)
+
     async def _heartbeat(
         self, connection: Connection, lease: Lease, publisher: Publisher, progress: Progress, digest: bytes
     ) -> Progress:
@@ -177,7 +186,7 @@ class Relay:
             )
             if known != tail.event_id:
                 log.warning("topic_ahead_of_log", position=tail.position)
-                await _start_incarnation(connection, progress.position)
+                await start_incarnation(connection, progress.position)
                 break
         for number, sent in sorted(progress.partitions.items()):
             tail = tails.get(number)
@@ -234,18 +243,3 @@ def _parted(current: Incarnation | None, tail: Tail) -> bool:
         and tail.incarnation < current.id
         and tail.position > current.from_position
     )
-
-
-async def _start_incarnation(connection: Connection, position: int) -> None:
-    """The topic holds records that our log does not: what follows the last one sent is another history."""
-    await log_.begin(connection)
-    head = await log_.head(connection)
-    row = await connection.fetchrow(
-        "SELECT from_position, partitions, system_identifier, timeline FROM incarnations WHERE id = $1",
-        head.incarnation,
-    )
-    server = (row["system_identifier"], row["timeline"])
-    # Not where the log ends: it may have grown before the relay saw that it was restored.
-    from_position = max(position, row["from_position"])
-    await log_.new_incarnation(connection, from_position, row["partitions"], server)
-    await connection.execute("COMMIT")

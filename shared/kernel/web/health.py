@@ -26,8 +26,9 @@ async def readyz(request: Request) -> Response:
     }
     try:
         async with node.database.engine.connect() as connection:
-            await connection.execute(text("SELECT 1 FROM views LIMIT 1"))
+            found = await connection.execute(text("SELECT name, shape FROM views WHERE live"))
         checks["database"] = "ok"
+        checks["schema"] = _schema(node, {name: shape for name, shape in found})
         checks["erasures"] = await _erasures(node)
     except Exception as error:
         checks["database"] = type(error).__name__
@@ -38,6 +39,12 @@ async def readyz(request: Request) -> Response:
 @router.get("/metrics")
 async def metrics() -> Response:
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _schema(node: Node, live: dict[str, int]) -> str:
+    """A process serves only views of a shape that it knows."""
+    other = [view.name for view in node.service.known_views if live.get(view.name) != view.shape]
+    return f"not in this release's shape: {', '.join(other)}" if other else "ok"
 
 
 async def _erasures(node: Node) -> str:

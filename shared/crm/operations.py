@@ -1,0 +1,127 @@
+"""What operators do to one service's database: verify, rebuild, parked, restored."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from kernel.messaging.erasures import restored as set_right
+from kernel.messaging.operations import Operations
+from kernel.messaging.rebuild import NotEqual
+from kernel.messaging.service import Node
+from kernel.runtime.embedded import EmbeddedPostgres
+from kernel.runtime.settings import ServiceSettings
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from crm import configuration, databases, services
+from crm.failures import Failure
+from crm.local import Local
+
+Answer = TypeVar("Answer")
+Folder = Annotated[Path | None, typer.Option("--data", help="The folder of the development system.")]
+Service = Annotated[str, typer.Argument(help="One of " + ", ".join(services.NAMES))]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(verify)
+    app.command()(rebuild)
+    app.command()(parked)
+    app.command()(restored)
+
+
+def verify(service: Service, folder: Folder = None) -> None:
+    """Check versions, the log's digest, and every view against a fold of the log."""
+    findings = _with_node(service, folder, _verify)
+    if any(wrong for wrong in findings):
+        raise typer.Exit(1)
+
+
+def rebuild(service: Service, view: str, folder: Folder = None) -> None:
+    """Make a view again beside the live one, and switch when it equals a fold of the log."""
+    version = _with_node(service, folder, lambda node: _rebuild(node, view))
+    print(f"{view} is live in version {version}.")
+
+
+def parked(
+    service: Service,
+    release: Annotated[bool, typer.Option("--release", help="Apply what is parked again, in order.")] = False,
+    view: Annotated[str | None, typer.Option(help="Only this view's.")] = None,
+    folder: Folder = None,
+) -> None:
+    """List the records that wait behind a failure, or apply them again."""
+    if release:
+        print(f"{_with_node(service, folder, lambda node: Operations(node).unpark(view))} records released.")
+        return
+    for row in _with_node(service, folder, lambda node: Operations(node).parked()):
+        if view in (None, row["follower"]):
+            print(f"{row['position']} {row['source']} {row['stream_id']} {row['follower']}: {row['error']}")
+
+
+def restored(service: Service, folder: Folder = None) -> None:
+    """After a restore, before anything starts: begin another incarnation, erase again who was erased."""
+    incarnation, again = _with_node(service, folder, set_right)
+    print(f"Incarnation {incarnation} has begun; {again} persons were erased again.")
+
+
+def _with_node(name: str, folder: Path | None, work: Callable[[Node], Awaitable[Answer]]) -> Answer:
+    """Runs on the database that the settings name, or on the development system's."""
+    name = services.known(name)
+    if "CRM_DATABASE_URL" in os.environ:
+        return asyncio.run(_run(name, configuration.load(), work))
+    local = Local(folder)
+    server = EmbeddedPostgres(local.postgres)
+    said: dict[str, Any] = {key.removeprefix("CRM_").lower(): value for key, value in local.secrets().items()}
+    said |= {
+        "environment": "development",
+        "jwks_file": local.key().jwks_file,
+        "erasures_file": local.folder / "erasures" / f"{name}.txt",
+        "database_url": databases.of_service(server.dsn("postgres"), name),
+    }
+    settings = ServiceSettings(**said)
+    if local.is_held():
+        return asyncio.run(_run(name, settings, work))
+    with local.held(), server:
+        return asyncio.run(_run(name, settings, work))
+
+
+async def _run(name: str, settings: ServiceSettings, work: Callable[[Node], Awaitable[Answer]]) -> Answer:
+    await databases.check(settings.database_url)
+    async with _node(name, settings) as node:
+        return await work(node)
+
+
+@asynccontextmanager
+async def _node(name: str, settings: ServiceSettings) -> AsyncIterator[Node]:
+    node = Node(services.load(name).service, settings)
+    node.committer.start()
+    try:
+        yield node
+    finally:
+        await node.close()
+
+
+async def _verify(node: Node) -> list[str]:
+    console, wrong = Console(), []
+    with console.status("Verifying …"):
+        async for finding in Operations(node).verify():
+            console.print(
+                f"{finding.check}: {finding.wrong or 'good'} ({finding.looked_at:,})", highlight=False
+            )
+            wrong.append(finding.wrong)
+    return wrong
+
+
+async def _rebuild(node: Node, view: str) -> int:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, transient=True) as progress:
+        task = progress.add_task(view)
+        try:
+            return await Operations(node).rebuild(
+                view, lambda done, total: progress.update(task, completed=done, total=total)
+            )
+        except (LookupError, NotEqual) as error:
+            raise Failure(f"{error}.") from None
