@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 from uuid import uuid4
 
 import pytest
@@ -236,6 +237,27 @@ async def test_a_broker_that_is_killed_fails_the_send_and_a_new_publisher_goes_o
     assert list(offsets) == [2, 3]
     assert [m.offset for m in await raw(bootstrap, topic)] == [0, 1, 2, 3]
     assert "never retrieved" not in caplog.text
+
+
+async def test_a_broker_that_no_longer_answers_holds_nobody_up(kafka_broker: KafkaBroker) -> None:
+    topic = await fresh_topic(kafka_broker.bootstrap)
+    publisher = KafkaPublisher(kafka_broker.bootstrap, topic, patience=2)
+    await publisher.open()
+    os.kill(kafka_broker.pid, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(4):
+            with pytest.raises((OSError, TimeoutError)):
+                await publisher.send(chain([1]))
+            await publisher.abandon()
+        late = KafkaPublisher(kafka_broker.bootstrap, topic)
+        async with asyncio.timeout(10):
+            with pytest.raises((OSError, TimeoutError)):
+                await late.open()
+            await late.abandon()
+    finally:
+        os.kill(kafka_broker.pid, signal.SIGCONT)
+    async with publishing_when_ready(kafka_broker.bootstrap, topic) as following:
+        await following.send(chain([1]))
 
 
 async def test_a_publisher_that_is_cancelled_while_it_sends_is_not_used_again(

@@ -197,6 +197,7 @@ async def test_a_restored_log_that_has_grown_again_begins_anew_where_it_parted(
     async with notes(postgres_server, desk.bootstrap, database=backup, name=desk.name) as restored:
         await restored.write("here", "we", "are", "before", "the", "relay")
         await restored.relay()
+        await beat(restored)
         follower.move_to(restored)
         await follower.catch_up()
         assert follower.texts == sorted(["kept", "here", "we", "are", "before", "the", "relay"])
@@ -204,9 +205,11 @@ async def test_a_restored_log_that_has_grown_again_begins_anew_where_it_parted(
 
 async def beat(desk: Notes) -> None:
     """Until the relay has told every partition how far it is complete."""
-    async with desk.relaying() as relay:
+    async with asyncio.timeout(20), desk.relaying() as relay:
         await desk.passed_on(relay)
-        await asyncio.sleep(1.5)
+        before = await desk.offsets()
+        while any(now is None or now == before.get(at) for at, now in (await desk.offsets()).items()):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
 
 
 class Died(Exception):
