@@ -26,7 +26,8 @@ State = TypeVar("State")
 
 _STANDING = """
 SELECT coalesce((SELECT max(position) FROM received), 0) AS position, clock_timestamp() AS now,
-       (SELECT count(DISTINCT (source, stream_id)) FROM parked) AS parked
+       (SELECT count(DISTINCT (p.source, p.stream_id)) FROM parked AS p
+        JOIN views AS v ON v.name = p.follower AND v.version = p.version AND v.live) AS parked
 """
 _HEARD_AT = "SELECT received_at FROM received WHERE position <= $1 ORDER BY position DESC LIMIT 1"
 # Each source up to the oldest of its partitions, or up to where its feed is, which is in order over all of them.

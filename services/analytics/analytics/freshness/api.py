@@ -24,9 +24,10 @@ FROM (SELECT DISTINCT source, incarnation FROM checkpoints WHERE follower = 'ana
 GROUP BY source
 """
 _PARKED = """
-SELECT follower AS view, source, stream_id, min(position) AS position, count(*) AS records,
-       (array_agg(error ORDER BY position))[1] AS error, min(parked_at) AS parked_at
-FROM parked GROUP BY follower, source, stream_id ORDER BY min(position), follower LIMIT $1
+SELECT v.name AS view, p.source, p.stream_id, min(p.position) AS position, count(*) AS records,
+       (array_agg(p.error ORDER BY p.position))[1] AS error, min(p.parked_at) AS parked_at
+FROM parked AS p JOIN views AS v ON v.name = p.follower AND v.version = p.version AND v.live
+GROUP BY v.name, p.source, p.stream_id ORDER BY min(p.position), v.name LIMIT $1
 """
 
 

@@ -15,12 +15,13 @@ from analytics.asking import refuse
 from analytics.funnel import semantics
 from analytics.funnel.cells import KEPT, Terms, kept_cells_serve, places_in
 from analytics.funnel.models import (
-    ClosedOut,
+    AnyFunnelOut,
     ClosedRow,
-    CohortOut,
     CohortRow,
+    FunnelClosedOut,
+    FunnelCohortOut,
     FunnelQuery,
-    SnapshotOut,
+    FunnelSnapshotOut,
     SnapshotRow,
     SnapshotStageOut,
 )
@@ -52,7 +53,7 @@ class _Asked:
     as_kept: bool
 
 
-async def funnel(known: Knowledge, query: FunnelQuery, zone: ZoneInfo) -> CohortOut | SnapshotOut | ClosedOut:
+async def funnel(known: Knowledge, query: FunnelQuery, zone: ZoneInfo) -> AnyFunnelOut:
     if query.breakdown == "reason" and query.view != "closed":
         refuse("breakdown", "not_applicable", "reasons are those of losses: ask for view=closed")
     pipeline_id, pipeline = await choose(known, query.pipeline_id)
@@ -107,7 +108,7 @@ async def _cells(known: Knowledge, asked: _Asked, period: Period | None) -> Cell
     return await asyncio.to_thread(semantics.cells_of, states.values(), asked.zone, asked.terms)
 
 
-async def _cohort(known: Knowledge, asked: _Asked, period: Period) -> CohortOut:
+async def _cohort(known: Knowledge, asked: _Asked, period: Period) -> FunnelCohortOut:
     found = semantics.funnel(
         await _cells(known, asked, period),
         asked.pipeline_id,
@@ -118,14 +119,14 @@ async def _cohort(known: Knowledge, asked: _Asked, period: Period) -> CohortOut:
         terms=asked.terms,
         benchmarks=BENCHMARKS,
     )
-    return CohortOut(
+    return FunnelCohortOut(
         **_basis(known, asked, found.basis),
         period=PeriodOut.of(period),
         rows=[CohortRow.model_validate(asdict(row)) for row in found.rows],
     )
 
 
-async def _snapshot(known: Knowledge, asked: _Asked) -> SnapshotOut:
+async def _snapshot(known: Knowledge, asked: _Asked) -> FunnelSnapshotOut:
     found = semantics.snapshot(
         await _cells(known, asked, None),
         asked.pipeline_id,
@@ -143,10 +144,10 @@ async def _snapshot(known: Knowledge, asked: _Asked) -> SnapshotOut:
         )
         for row in found.rows
     ]
-    return SnapshotOut(**_basis(known, asked, found.basis), rows=rows)
+    return FunnelSnapshotOut(**_basis(known, asked, found.basis), rows=rows)
 
 
-async def _closed(known: Knowledge, asked: _Asked, period: Period) -> ClosedOut:
+async def _closed(known: Knowledge, asked: _Asked, period: Period) -> FunnelClosedOut:
     found = semantics.closed(
         await _cells(known, asked, period),
         asked.pipeline_id,
@@ -166,7 +167,7 @@ async def _closed(known: Knowledge, asked: _Asked, period: Period) -> ClosedOut:
         )
         for row in found.rows
     ]
-    return ClosedOut(**_basis(known, asked, found.basis), period=PeriodOut.of(period), rows=rows)
+    return FunnelClosedOut(**_basis(known, asked, found.basis), period=PeriodOut.of(period), rows=rows)
 
 
 def _basis(known: Knowledge, asked: _Asked, basis: semantics.Basis) -> dict[str, Any]:

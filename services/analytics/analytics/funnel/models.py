@@ -78,7 +78,7 @@ class CohortRow(BaseModel):
     steps: list[StepOut]
 
 
-class CohortOut(FunnelBasis):
+class FunnelCohortOut(FunnelBasis):
     view: Literal["cohort"] = "cohort"
     period: PeriodOut
     rows: list[CohortRow]
@@ -98,7 +98,7 @@ class SnapshotRow(BaseModel):
     stages: list[SnapshotStageOut]
 
 
-class SnapshotOut(FunnelBasis):
+class FunnelSnapshotOut(FunnelBasis):
     view: Literal["snapshot"] = "snapshot"
     rows: list[SnapshotRow]
 
@@ -114,10 +114,11 @@ class ClosedRow(BaseModel):
     lost_value: list[MoneyField]
 
 
-class ClosedOut(FunnelBasis):
+class FunnelClosedOut(FunnelBasis):
     view: Literal["closed", "closed:per_attempt"] = "closed"
     period: PeriodOut
     rows: list[ClosedRow]
 
 
-FunnelOut = Annotated[CohortOut | SnapshotOut | ClosedOut, Field(discriminator="view")]
+AnyFunnelOut = FunnelCohortOut | FunnelSnapshotOut | FunnelClosedOut
+FunnelOut = Annotated[AnyFunnelOut, Field(discriminator="view")]

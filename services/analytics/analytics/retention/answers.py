@@ -6,7 +6,14 @@ from zoneinfo import ZoneInfo
 from analytics.answering import PeriodOut, amount, as_of
 from analytics.reading import Knowledge
 from analytics.retention import semantics
-from analytics.retention.models import CohortOut, Mode, MonthOut, RetentionOut, RetentionQuery, ShareOut
+from analytics.retention.models import (
+    Mode,
+    RetentionCohort,
+    RetentionMonth,
+    RetentionOut,
+    RetentionQuery,
+    RetentionShare,
+)
 from analytics.semantics import Cells, Period, rate
 from analytics.views import customers
 
@@ -23,7 +30,7 @@ async def retention(known: Knowledge, query: RetentionQuery, zone: ZoneInfo) -> 
         period=PeriodOut.of_months(period),
         cohorts=[_cohort(cohort, query.mode) for cohort in found.cohorts],
         shares=[
-            ShareOut(
+            RetentionShare(
                 offset=share.offset,
                 customers=share.customers,
                 on_rate=share.on if on else None,
@@ -43,18 +50,18 @@ async def _cells(known: Knowledge, period: Period, zone: ZoneInfo) -> Cells:
     return await asyncio.to_thread(semantics.cells_of, states.values(), zone)
 
 
-def _cohort(cohort: semantics.Cohort, mode: Mode) -> CohortOut:
-    return CohortOut(
+def _cohort(cohort: semantics.Cohort, mode: Mode) -> RetentionCohort:
+    return RetentionCohort(
         month=cohort.month,
         size=cohort.size,
         months=[_month(cohort, offset, mode) for offset in range(len(cohort.on))],
     )
 
 
-def _month(cohort: semantics.Cohort, offset: int, mode: Mode) -> MonthOut:
+def _month(cohort: semantics.Cohort, offset: int, mode: Mode) -> RetentionMonth:
     on = None if mode == "unbounded" else cohort.on[offset]
     unbounded = None if mode == "on" else cohort.unbounded[offset]
-    return MonthOut(
+    return RetentionMonth(
         offset=offset,
         on=on,
         on_rate=None if on is None else rate(on, cohort.size),

@@ -19,7 +19,7 @@ class RetentionQuery(MonthsQuery):
     )
 
 
-class MonthOut(BaseModel):
+class RetentionMonth(BaseModel):
     """`offset` months after the first purchase. `complete`: the month is over; the unbounded figures of any
     offset but 0 may rise even then, because whoever was not seen since may yet return.
     """
@@ -33,15 +33,15 @@ class MonthOut(BaseModel):
     revenue: list[MoneyField]
 
 
-class CohortOut(BaseModel):
+class RetentionCohort(BaseModel):
     """The customers whose first purchase that still counts lies in this month."""
 
     month: str = Field(examples=["2026-01"])
     size: int
-    months: list[MonthOut]
+    months: list[RetentionMonth]
 
 
-class ShareOut(BaseModel):
+class RetentionShare(BaseModel):
     """All cohorts together, of those for which the month `offset` is over."""
 
     offset: int
@@ -53,5 +53,5 @@ class ShareOut(BaseModel):
 class RetentionOut(Basis):
     view: str = Field("first_purchase:calendar_month", examples=["first_purchase:calendar_month"])
     period: PeriodOut
-    cohorts: list[CohortOut]
-    shares: list[ShareOut]
+    cohorts: list[RetentionCohort]
+    shares: list[RetentionShare]
