@@ -176,3 +176,20 @@ def feed(
         follow=follow,
         types=types,
     )
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A CSV file: UTF-8 or GB18030.")],
+    map_file: Annotated[Path, typer.Option("--map", help="Which commands a row becomes (TOML).")],
+    to: Annotated[str | None, typer.Option(help="The service's address.")] = None,
+    token: Annotated[str | None, typer.Option(envvar="CRM_SERVICE_TOKEN")] = None,
+    under_way: Annotated[int, typer.Option(min=1, max=4, help="How many slices are sent at once.")] = 3,
+    folder: Folder = None,
+) -> None:
+    """Import a file through the API. An import that was interrupted goes on where it was; no row is doubled."""
+    from crm.importing.command import import_file
+
+    refused = import_file(file, map_file, to=to, token=token, folder=folder, under_way=under_way)
+    if refused:
+        raise typer.Exit(1)
