@@ -23,6 +23,9 @@ def relay(node: Node) -> Part:
 def follower(node: Node, name: str, sources: Sequence[str], sink: Sink) -> Follower:
     """Follows other services over Kafka or their feeds, as the settings say; the feeds fill gaps in either case."""
     urls, token = node.settings.feed_urls(), node.settings.service_token.get_secret_value()
+    missing = [source for source in sources if source not in urls]
+    if missing:
+        raise ValueError(f"CRM_FEEDS does not say where {', '.join(missing)} answers")
     feeds = {source: FeedClient(source, urls[source], token) for source in sources}
     return Follower(name, node.database, [_source(node, feeds[source]) for source in sources], feeds, sink)
 

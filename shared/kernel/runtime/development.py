@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
@@ -16,6 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from jwt.algorithms import OKPAlgorithm
+
+from kernel.domain.clock import now
 
 KEY_NAME = "development"
 
@@ -54,6 +55,6 @@ class DevelopmentKey:
             "teams": list(teams),
             "iss": issuer,
             "aud": audience,
-            "exp": int(time.time() + lifetime),
+            "exp": int(now().timestamp() + lifetime),
         }
         return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": KEY_NAME})  # type: ignore[arg-type]

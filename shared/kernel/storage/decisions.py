@@ -6,7 +6,7 @@ Deciding twice is harmless, because deciding writes nothing.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -202,8 +202,11 @@ class _Trial:
 
 def occurrence(claimed: datetime | None, now: datetime) -> tuple[datetime, datetime | None]:
     """When it happened, and what was claimed where that lay slightly ahead of the database's clock."""
-    if claimed is None or claimed <= now:
-        return claimed or now, None
+    if claimed is None:
+        return now, None
+    claimed = claimed.astimezone(UTC)
+    if claimed <= now:
+        return claimed, None
     if claimed > now + FUTURE_ALLOWED:
         raise Invalid(
             "occurred_at lies in the future.",

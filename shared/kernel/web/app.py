@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from kernel.domain.errors import Refused
 from kernel.messaging.service import Node
+from kernel.runtime.settings import Role
 from kernel.storage.failures import OutcomeUnknown, Unavailable
 from kernel.web import batch, feed, health, problem_pages
 from kernel.web.auth import Authenticator
@@ -53,6 +54,9 @@ def create_app(
             node.draining = True
 
     app = FastAPI(title=title, version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None)
+    if node.settings.role is Role.WORKER:
+        # A worker answers probes and its feed, and takes no commands.
+        routers, operations = (), ()
     app.state.node = node
     app.state.policy = policy
     app.state.operations = {operation.id: operation for operation in operations}
@@ -78,9 +82,12 @@ def create_app(
 
 async def _on_error(request: Request, error: Exception) -> Response:
     trace: Trace = request.scope["crm.trace"]
-    return _described(error).response(
+    response = _described(error).response(
         instance=request.url.path, request_id=trace.request_id, trace_id=trace.trace_id
     )
+    if isinstance(error, HTTPException) and error.headers:
+        response.headers.update(error.headers)
+    return response
 
 
 def _described(error: Exception) -> Described:

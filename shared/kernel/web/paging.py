@@ -1,14 +1,14 @@
 """Lists: keyset pages over (sort column, id), with signed cursors that belong to one query."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
-from sqlalchemy import ColumnElement, DateTime, Select, Table, select, tuple_
+from sqlalchemy import ColumnElement, Date, DateTime, Select, Table, select, tuple_
 from starlette.responses import Response
 
 from kernel.domain.errors import Refused
@@ -87,12 +87,18 @@ def _keyset(
     descending = sort.startswith("-") != backwards
     place = tuple_(column, table.c.id)
     if after is not None:
-        value = datetime.fromisoformat(after[0]) if isinstance(column.type, DateTime) else after[0]
-        bound = tuple_(value, UUID(after[1]))
+        bound = tuple_(_value(column, after[0]), UUID(after[1]))
         statement = statement.where(place < bound if descending else place > bound)
     if descending:
         return statement.order_by(column.desc(), table.c.id.desc())
     return statement.order_by(column, table.c.id)
+
+
+def _value(column: ColumnElement[Any], text: Any) -> Any:
+    """A cursor holds JSON; the database wants the column's own type."""
+    if isinstance(column.type, DateTime):
+        return datetime.fromisoformat(text)
+    return date.fromisoformat(text) if isinstance(column.type, Date) else text
 
 
 def _place(call: Call, query: ListQuery, filters: str) -> tuple[Sequence[Any] | None, bool]:

@@ -110,13 +110,13 @@ class Described:
 
     def body(self, **context: Any) -> dict[str, Any]:
         return {
+            **self.extra,
             "type": f"/problems/{slug(self.code)}",
             "title": self.title,
             "status": self.status,
             "code": self.code,
             "detail": self.detail,
             **context,
-            **self.extra,
         }
 
     def response(self, **context: Any) -> Response:
