@@ -1,5 +1,6 @@
 """Complaints over HTTP: register, assign, reply, resolve, confirm, reopen, close; read, queue, timeline."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from kernel.web.paging import Page, list_page
 from kernel.web.problems import register
 from kernel.web.reads import Timeline, read_record, read_timeline
 from kernel.web.requests import Caller
-from pydantic import Field
+from pydantic import Field, field_validator
 from starlette.responses import Response
 
 from service_desk.complaint.aggregate import complaint
@@ -37,7 +38,19 @@ router = APIRouter(tags=["complaints"])
 # In each `command()`, `at` is a first word only: the committer puts the fact's own, checked time there.
 
 
-class ComplaintRegistration(CreationBody):
+class InUtc(CommandBody):
+    """The promise and the answers are made of this time: in UTC, however the client wrote it."""
+
+    @field_validator("occurred_at")
+    @classmethod
+    def _in_utc(cls, said: datetime | None) -> datetime | None:
+        try:
+            return said and said.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("lies outside the calendar") from None
+
+
+class ComplaintRegistration(InUtc, CreationBody):
     customer_id: UUID = Field(examples=["01920000-0000-7000-8000-00000000c001"])
     person_id: UUID | None = Field(
         None,
@@ -57,7 +70,7 @@ class ComplaintRegistration(CreationBody):
         return RegisterComplaint(**said, at=self.occurred_at or now())
 
 
-class Assignment(CommandBody):
+class Assignment(InUtc):
     owner_id: UUID | None = Field(examples=["01920000-0000-7000-8000-00000000e001"])
     owner_team: OneLine | None = Field(examples=["desk"])
 
@@ -65,7 +78,7 @@ class Assignment(CommandBody):
         return AssignComplaint(owner_id=self.owner_id, owner_team=self.owner_team)
 
 
-class FirstReply(CommandBody):
+class FirstReply(InUtc):
     text: Prose | None = Field(
         None,
         description="left out where the reply was given elsewhere, on the phone for one",
@@ -76,7 +89,7 @@ class FirstReply(CommandBody):
         return SendFirstReply(text=self.text, at=self.occurred_at or now())
 
 
-class Resolution(CommandBody):
+class Resolution(InUtc):
     solution: Prose | None = Field(
         None,
         description="left out for an erased person, of whom nothing is written any more",
@@ -87,12 +100,12 @@ class Resolution(CommandBody):
         return ResolveComplaint(solution=self.solution, at=self.occurred_at or now())
 
 
-class Confirmation(CommandBody):
+class Confirmation(InUtc):
     def command(self) -> ConfirmResolution:
         return ConfirmResolution()
 
 
-class Reopening(CommandBody):
+class Reopening(InUtc):
     reason: Prose | None = Field(
         None,
         description="left out for an erased person, of whom nothing is written any more",
@@ -103,7 +116,7 @@ class Reopening(CommandBody):
         return ReopenComplaint(reason=self.reason)
 
 
-class Closing(CommandBody):
+class Closing(InUtc):
     def command(self) -> CloseComplaint:
         return CloseComplaint()
 
