@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -10,7 +10,7 @@ import structlog
 from kernel.messaging.bookmarks import BookmarkStore, PartitionKey
 from kernel.messaging.feed_client import FeedClient, FeedGone
 from kernel.messaging.records import PublicRecord
-from kernel.messaging.sources import FEED_PARTITION, Bookmark, Bookmarks, EventSource
+from kernel.messaging.sources import Bookmark, Bookmarks, EventSource
 from kernel.messaging.tracker import Taken, Tracker, Withdrawal
 from kernel.storage.database import Connection, Database
 from kernel.storage.lease import Lease
@@ -76,27 +76,28 @@ class Follower:
         waiting: asyncio.Queue[Taken] = asyncio.Queue(_WAITING)
         async with asyncio.TaskGroup() as group:
             for source in self._sources:
-                group.create_task(self._read(source, _copy(stored[source.name]), waiting))
+                group.create_task(self._read(source, stored[source.name].copy(), waiting))
             group.create_task(self._apply_all(lease, stored, waiting))
 
     async def _read(self, source: EventSource, bookmarks: Bookmarks, waiting: asyncio.Queue[Taken]) -> None:
         """One source's records into the queue; a source that does not answer holds up none of the others."""
         tracker = Tracker(source.name, bookmarks, self._feeds[source.name])
         pause = 0.1
-        await source.seek(bookmarks)
+        await source.seek(tracker.bookmarks)
         while True:
             try:
                 taken = await tracker.take(await source.fetch())
                 pause = 0.1
             except FeedGone as gone:
-                taken = _restored(source.name, bookmarks, gone)
-                await source.seek(bookmarks)
+                taken = tracker.go_back(gone.place)
+                await source.seek(tracker.bookmarks)
             except Exception as error:
                 log.warning("source_unreachable", source=source.name, error=repr(error))
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
                 # What was fetched and not taken comes again.
-                await source.seek(bookmarks)
+                with suppress(Exception):
+                    await source.seek(tracker.bookmarks)
                 continue
             if taken.records or taken.bookmarks or taken.withdrawals:
                 await waiting.put(taken)
@@ -136,17 +137,3 @@ class Follower:
         withdrawals = [withdrawal for taken in batch for withdrawal in taken.withdrawals]
         await self._sink.apply(records, withdrawals, checkpoint)
         FOLLOWED.labels(self._name).inc(len(records))
-
-
-def _copy(bookmarks: Bookmarks) -> Bookmarks:
-    return Bookmarks({number: replace(mark) for number, mark in bookmarks.partitions.items()})
-
-
-def _restored(source: str, bookmarks: Bookmarks, gone: FeedGone) -> Taken:
-    """The feed itself says that our place is gone: withdraw what lay above, go on from there."""
-    feed = bookmarks.of(FEED_PARTITION)
-    withdrawal = Withdrawal(source, feed.incarnation, gone.place.position)
-    feed.incarnation, feed.position = gone.place.incarnation, min(feed.position, gone.place.position)
-    for mark in bookmarks.partitions.values():
-        mark.position = min(mark.position, feed.position)
-    return Taken(source, [], [withdrawal], {FEED_PARTITION: replace(feed)})

@@ -81,6 +81,8 @@ async def rebuild(database: Database, target: Target, progress: Progress) -> int
         different = await target.differences(connection, version, position)
         if different:
             raise NotEqual(f"{different} rows of {target.name} version {version} differ from a fold")
+        # What came during the proof is applied before the lock is taken, so that it is held for a moment only.
+        position = await _fill(connection, target, version, progress)
         await _hand_over(connection, target, version, position)
     log.info("view_rebuilt", name=target.name, version=version)
     return version

@@ -24,14 +24,16 @@ RETURNING position, event_id, source
 _WITHDRAW = """
 INSERT INTO withdrawn (position, source, incarnation, from_position)
 VALUES ((SELECT coalesce(max(position), 0) FROM received), $1, $2, $3)
-ON CONFLICT (source, incarnation) DO UPDATE SET from_position = least(withdrawn.from_position, excluded.from_position)
+ON CONFLICT (source, incarnation)
+DO UPDATE SET position = excluded.position, from_position = least(withdrawn.from_position, excluded.from_position)
 """
-# What still counts as of local position $2: all but what was withdrawn by then.
+# What still counts as of local position $2. A withdrawal names the incarnation that took over: of all that had been
+# heard of the source by then, what lies above its beginning and is not of it was never to be.
 _READ = """
 SELECT position, source, event_id, stream_id, version, type, data, occurred_at, recorded_at FROM received AS r
 WHERE position > $1 AND position <= $2 AND NOT EXISTS (
-    SELECT FROM withdrawn AS w WHERE w.source = r.source AND w.incarnation = r.incarnation
-    AND r.source_position > w.from_position AND w.position <= $2)
+    SELECT FROM withdrawn AS w WHERE w.source = r.source AND w.incarnation <> r.incarnation
+    AND r.source_position > w.from_position AND r.position <= w.position AND w.position <= $2)
 ORDER BY position LIMIT $3
 """
 _AT = """

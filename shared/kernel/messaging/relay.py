@@ -186,7 +186,7 @@ class Relay:
             )
             if known != tail.event_id:
                 log.warning("topic_ahead_of_log", position=tail.position)
-                await start_incarnation(connection, progress.position)
+                await start_incarnation(connection)
                 break
         for number, sent in sorted(progress.partitions.items()):
             tail = tails.get(number)

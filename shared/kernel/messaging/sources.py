@@ -1,7 +1,7 @@
 """The port `EventSource`: records of one other service, from Kafka or from its feed, to the same consumer code."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -55,6 +55,9 @@ class Bookmarks:
 
     def of(self, partition: int) -> Bookmark:
         return self.partitions.setdefault(partition, Bookmark())
+
+    def copy(self) -> "Bookmarks":
+        return Bookmarks({number: replace(mark) for number, mark in self.partitions.items()})
 
     def complete(self, partition: int) -> int:
         """The position up to which everything of the partition is there, from wherever it came."""

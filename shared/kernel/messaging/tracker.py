@@ -11,14 +11,14 @@ import structlog
 
 from kernel.messaging.feed_client import FeedClient, FeedGone
 from kernel.messaging.records import PublicRecord
-from kernel.messaging.sources import FEED_PARTITION, NO_INCARNATION, Arrival, Bookmark, Bookmarks, Mark
+from kernel.messaging.sources import FEED_PARTITION, NO_INCARNATION, Arrival, Bookmark, Bookmarks, Mark, Place
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """The source was restored: what an incarnation said above this position no longer counts."""
+    """The source was restored: above this position only `incarnation` and what follows it counts."""
 
     source: str
     incarnation: UUID
@@ -36,20 +36,35 @@ class Taken:
 
 
 class Tracker:
+    """`bookmarks` move when a whole arrival has been taken; one that fails in the middle leaves them."""
+
     def __init__(self, source: str, bookmarks: Bookmarks, feed: FeedClient) -> None:
         self._source = source
+        self.bookmarks = bookmarks
         self._bookmarks = bookmarks
         self._feed = feed
 
     async def take(self, arrival: Arrival) -> Taken:
         taken = Taken(self._source)
+        self._bookmarks = self.bookmarks.copy()
         for entry in arrival.entries:
             if isinstance(entry, Mark):
                 await self._mark(taken, entry)
             else:
                 await self._record(taken, *entry)
-        taken.bookmarks = {number: replace(self._bookmarks.of(number)) for number in taken.bookmarks}
+        self.bookmarks = self._bookmarks
+        taken.bookmarks = {number: replace(self.bookmarks.of(number)) for number in taken.bookmarks}
         return taken
+
+    def go_back(self, place: Place) -> Taken:
+        """The feed itself says that our place is gone: what lay above is withdrawn, and it goes on from there."""
+        withdrawal = Withdrawal(self._source, place.incarnation, place.position)
+        for mark in self.bookmarks.partitions.values():
+            mark.position = min(mark.position, place.position)
+        feed = self.bookmarks.of(FEED_PARTITION)
+        feed.incarnation = place.incarnation
+        moved = {number: replace(mark) for number, mark in self.bookmarks.partitions.items()}
+        return Taken(self._source, [], [withdrawal], moved)
 
     async def _record(self, taken: Taken, record: PublicRecord, offset: int | None) -> None:
         partition = FEED_PARTITION if record.previous is None else record.partition
@@ -103,7 +118,7 @@ class Tracker:
         try:
             await self._feed.page(bookmark.position, bookmark.incarnation, limit=1)
         except FeedGone as gone:
-            taken.withdrawals.append(Withdrawal(self._source, bookmark.incarnation, gone.place.position))
+            taken.withdrawals.append(Withdrawal(self._source, gone.place.incarnation, gone.place.position))
             bookmark.position = min(bookmark.position, gone.place.position)
             log.warning("log_restored", source=self._source, from_position=gone.place.position)
         bookmark.incarnation = incarnation

@@ -159,11 +159,13 @@ class Committer:
                 return
             log.exception("batch_failed", intents=len(batch))
             outcomes = [error] * len(batch)
+        postponed = []
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Postponed):
-                self._singles.appendleft(waiting)
+                postponed.append(waiting)
             elif not waiting.future.done():
                 _settle(waiting.future, outcome)
+        self._singles.extendleft(reversed(postponed))
 
     async def _commit_alone(self, alone: _Alone) -> None:
         try:
