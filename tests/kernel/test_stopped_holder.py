@@ -1,0 +1,90 @@
+"""A process that stops while it holds the log's lock is cut off within seconds; one that commits never is."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from kernel.storage.locks import cut_off_stopped_holder
+from kernel.storage.log import LOG_LOCK
+from kernel.testing.toy_note import WriteNote
+
+from tests.kernel.toys import ADA, Toy, on
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@asynccontextmanager
+async def stopped_holder(toy: Toy, how: str) -> AsyncIterator[int]:
+    """The number of its backend."""
+    command = [sys.executable, "-m", "tests.kernel.holder", toy.dsn, how]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, cwd=ROOT)
+    try:
+        assert process.stdout
+        backend = int(await process.stdout.readline())
+        os.kill(process.pid, signal.SIGSTOP)
+        yield backend
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def alive(toy: Toy, backend: int) -> bool:
+    return bool(await toy.value("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", backend))
+
+
+@pytest.mark.parametrize("how", ["idle", "receiving", "sending"])
+async def test_who_stops_while_holding_the_lock_is_cut_off_and_the_next_one_proceeds(
+    each_toy: Toy, how: str
+) -> None:
+    committer = await each_toy.committer()
+    async with stopped_holder(each_toy, how) as backend:
+        assert await each_toy.value(
+            "SELECT count(*) FROM pg_locks WHERE pid = $1 AND objid = $2", backend, LOG_LOCK
+        )
+        begun = time.monotonic()
+        answer = await committer.submit(on(ADA, WriteNote()))
+        assert time.monotonic() - begun < 6
+        assert answer.version == 1
+        assert not await alive(each_toy, backend)
+
+
+async def test_who_stops_while_its_commit_is_under_way_is_never_cut_off(each_toy: Toy) -> None:
+    await each_toy.rows(
+        "CREATE OR REPLACE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$BEGIN PERFORM pg_sleep(4); RETURN NULL; END$$"
+    )
+    await each_toy.rows(
+        "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW WHEN (NEW.type = 'Nothing') EXECUTE FUNCTION sleep()"
+    )
+    try:
+        committer = await each_toy.committer()
+        async with stopped_holder(each_toy, "committing") as backend:
+            watching = asyncio.create_task(cut_off_stopped_holder(each_toy.database))
+            answer = await committer.submit(on(ADA, WriteNote()))
+            watching.cancel()
+            # It has waited for longer than a stopped holder is given, and the commit before it stands.
+            assert answer.position == 2
+            assert await each_toy.count("events") == 2
+            assert await alive(each_toy, backend)
+            await asyncio.wait([watching])
+    finally:
+        await each_toy.rows("DROP TRIGGER slow ON events")
+
+
+async def test_who_works_or_holds_another_lock_is_left_alone(toy: Toy) -> None:
+    one, two = await toy.connect(), await toy.connect()
+    await one.execute(f"BEGIN; SELECT pg_advisory_xact_lock({LOG_LOCK + 1})")
+    await two.execute(f"BEGIN; SELECT pg_advisory_xact_lock(1, {LOG_LOCK})")
+    async with toy.lock_held() as holder:
+        watching = asyncio.create_task(cut_off_stopped_holder(toy.database))
+        await holder.execute("SELECT pg_sleep(3.5)")
+        watching.cancel()
+        await asyncio.wait([watching])
+        assert [await connection.fetchval("SELECT 1") for connection in (holder, one, two)] == [1, 1, 1]
