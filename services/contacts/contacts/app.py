@@ -35,7 +35,7 @@ def create(settings: ServiceSettings) -> FastAPI:
         node,
         policy,
         title="Contacts",
-        routers=(companies.router, people.router) if settings.role is not Role.WORKER else (),
+        routers=(companies.router, people.router),
         operations=(*companies.operations, *people.operations),
         beside=() if settings.role is Role.API else (Worker(node, worker.parts(node)),),
     )

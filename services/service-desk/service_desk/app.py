@@ -39,7 +39,7 @@ def create(settings: ServiceSettings) -> FastAPI:
         node,
         access,
         title="Service desk",
-        routers=(complaints.router, promises.router) if settings.role is not Role.WORKER else (),
+        routers=(complaints.router, promises.router),
         operations=(*complaints.operations, *promises.operations),
         beside=() if settings.role is Role.API else (Worker(node, worker.parts(node)),),
     )

@@ -160,7 +160,6 @@ async def test_a_solution_needs_no_words(admin: httpx.AsyncClient) -> None:
         ("priority", None),
         ("owner_team", "\t"),
         ("occurred_at", "yesterday"),
-        ("occurred_at", "0001-01-01T00:00:00+08:00"),
     ],
 )
 async def test_what_is_out_of_bounds_is_named(admin: httpx.AsyncClient, field: str, value: Any) -> None:

@@ -1,6 +1,5 @@
 """Complaints over HTTP: register, assign, reply, resolve, confirm, reopen, close; read, queue, timeline."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from kernel.web.paging import Page, list_page
 from kernel.web.problems import register
 from kernel.web.reads import Timeline, read_record, read_timeline
 from kernel.web.requests import Caller
-from pydantic import Field, field_validator
+from pydantic import Field
 from starlette.responses import Response
 
 from service_desk.complaint.aggregate import complaint
@@ -34,23 +33,10 @@ from service_desk.problems import PROBLEMS
 register(PROBLEMS)
 router = APIRouter(tags=["complaints"])
 
-
 # In each `command()`, `at` is a first word only: the committer puts the fact's own, checked time there.
 
 
-class InUtc(CommandBody):
-    """The promise and the answers are made of this time: in UTC, however the client wrote it."""
-
-    @field_validator("occurred_at")
-    @classmethod
-    def _in_utc(cls, said: datetime | None) -> datetime | None:
-        try:
-            return said and said.astimezone(UTC)
-        except OverflowError:
-            raise ValueError("lies outside the calendar") from None
-
-
-class ComplaintRegistration(InUtc, CreationBody):
+class ComplaintRegistration(CreationBody):
     customer_id: UUID = Field(examples=["01920000-0000-7000-8000-00000000c001"])
     person_id: UUID | None = Field(
         None,
@@ -70,7 +56,7 @@ class ComplaintRegistration(InUtc, CreationBody):
         return RegisterComplaint(**said, at=self.occurred_at or now())
 
 
-class Assignment(InUtc):
+class Assignment(CommandBody):
     owner_id: UUID | None = Field(examples=["01920000-0000-7000-8000-00000000e001"])
     owner_team: OneLine | None = Field(examples=["desk"])
 
@@ -78,7 +64,7 @@ class Assignment(InUtc):
         return AssignComplaint(owner_id=self.owner_id, owner_team=self.owner_team)
 
 
-class FirstReply(InUtc):
+class FirstReply(CommandBody):
     text: Prose | None = Field(
         None,
         description="left out where the reply was given elsewhere, on the phone for one",
@@ -89,7 +75,7 @@ class FirstReply(InUtc):
         return SendFirstReply(text=self.text, at=self.occurred_at or now())
 
 
-class Resolution(InUtc):
+class Resolution(CommandBody):
     solution: Prose | None = Field(
         None,
         description="left out for an erased person, of whom nothing is written any more",
@@ -100,12 +86,12 @@ class Resolution(InUtc):
         return ResolveComplaint(solution=self.solution, at=self.occurred_at or now())
 
 
-class Confirmation(InUtc):
+class Confirmation(CommandBody):
     def command(self) -> ConfirmResolution:
         return ConfirmResolution()
 
 
-class Reopening(InUtc):
+class Reopening(CommandBody):
     reason: Prose | None = Field(
         None,
         description="left out for an erased person, of whom nothing is written any more",
@@ -116,7 +102,7 @@ class Reopening(InUtc):
         return ReopenComplaint(reason=self.reason)
 
 
-class Closing(InUtc):
+class Closing(CommandBody):
     def command(self) -> CloseComplaint:
         return CloseComplaint()
 
