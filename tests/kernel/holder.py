@@ -10,7 +10,7 @@ from kernel.storage import log
 from tests.kernel.slow_appender import append
 
 # A megabyte is more than the socket's buffers hold. The pause gives time to stop us before it comes.
-LOAD = "SELECT repeat('x', 1000) FROM pg_sleep(0.5), generate_series(1, 1000)"
+LOAD = "SELECT repeat('x', 1000) FROM pg_sleep(1), generate_series(1, 1000)"
 
 
 async def idle(connection: asyncpg.Connection) -> None:

@@ -14,9 +14,18 @@ from kernel.storage.locks import cut_off_stopped_holder
 from kernel.storage.log import LOG_LOCK
 from kernel.testing.toy_note import WriteNote
 
-from tests.kernel.toys import ADA, Toy, on
+from tests.kernel.toys import ADA, Toy, eventually, on
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+# What the server says of the holder when it has stopped at the moment that the test means.
+STATES = {
+    "idle": "state = 'idle in transaction'",
+    "receiving": "state = 'active' AND wait_event = 'ClientWrite'",
+    "sending": "state = 'active' AND wait_event = 'ClientRead'",
+    "committing": "query = 'COMMIT' AND wait_event = 'PgSleep'",
+}
 
 
 @asynccontextmanager
@@ -27,11 +36,19 @@ async def stopped_holder(toy: Toy, how: str) -> AsyncIterator[int]:
     try:
         assert process.stdout
         backend = int(await process.stdout.readline())
+        if how == "committing":
+            await eventually(lambda: holder_is(toy, backend, how))
         os.kill(process.pid, signal.SIGSTOP)
+        await eventually(lambda: holder_is(toy, backend, how))
         yield backend
     finally:
         process.kill()
         await process.wait()
+
+
+async def holder_is(toy: Toy, backend: int, how: str) -> bool:
+    found = f"SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND {STATES[how]}"
+    return bool(await toy.value(found, backend))
 
 
 async def alive(toy: Toy, backend: int) -> bool:
