@@ -193,3 +193,43 @@ def import_(
     refused = import_file(file, map_file, to=to, token=token, folder=folder, under_way=under_way)
     if refused:
         raise typer.Exit(1)
+
+
+Operated = Annotated[str, typer.Argument(help="One of " + ", ".join(services.NAMES))]
+
+
+@app.command()
+def verify(service: Operated, folder: Folder = None) -> None:
+    """Check versions, the log's digest, and every view against a fold of the log."""
+    from crm import operations
+
+    operations.verify(service, folder)
+
+
+@app.command()
+def rebuild(service: Operated, view: str, folder: Folder = None) -> None:
+    """Make a view again beside the live one, and switch when it equals a fold of the log."""
+    from crm import operations
+
+    operations.rebuild(service, view, folder)
+
+
+@app.command()
+def parked(
+    service: Operated,
+    release: Annotated[bool, typer.Option("--release", help="Apply what is parked again, in order.")] = False,
+    view: Annotated[str | None, typer.Option(help="Only this view's.")] = None,
+    folder: Folder = None,
+) -> None:
+    """List the records that wait behind a failure, or apply them again."""
+    from crm import operations
+
+    operations.parked(service, folder, release=release, view=view)
+
+
+@app.command()
+def restored(service: Operated, folder: Folder = None) -> None:
+    """After a restore, before anything starts: begin another incarnation, erase again who was erased."""
+    from crm import operations
+
+    operations.restored(service, folder)

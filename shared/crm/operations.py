@@ -5,7 +5,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import typer
 from kernel.messaging.erasures import restored as set_right
@@ -22,37 +22,20 @@ from crm.failures import Failure
 from crm.local import Local
 
 Answer = TypeVar("Answer")
-Folder = Annotated[Path | None, typer.Option("--data", help="The folder of the development system.")]
-Service = Annotated[str, typer.Argument(help="One of " + ", ".join(services.NAMES))]
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(verify)
-    app.command()(rebuild)
-    app.command()(parked)
-    app.command()(restored)
-
-
-def verify(service: Service, folder: Folder = None) -> None:
-    """Check versions, the log's digest, and every view against a fold of the log."""
+def verify(service: str, folder: Path | None) -> None:
     findings = _with_node(service, folder, _verify)
     if any(wrong for wrong in findings):
         raise typer.Exit(1)
 
 
-def rebuild(service: Service, view: str, folder: Folder = None) -> None:
-    """Make a view again beside the live one, and switch when it equals a fold of the log."""
+def rebuild(service: str, view: str, folder: Path | None) -> None:
     version = _with_node(service, folder, lambda node: _rebuild(node, view))
     print(f"{view} is live in version {version}.")
 
 
-def parked(
-    service: Service,
-    release: Annotated[bool, typer.Option("--release", help="Apply what is parked again, in order.")] = False,
-    view: Annotated[str | None, typer.Option(help="Only this view's.")] = None,
-    folder: Folder = None,
-) -> None:
-    """List the records that wait behind a failure, or apply them again."""
+def parked(service: str, folder: Path | None, *, release: bool, view: str | None) -> None:
     if release:
         print(f"{_with_node(service, folder, lambda node: Operations(node).unpark(view))} records released.")
         return
@@ -61,8 +44,7 @@ def parked(
             print(f"{row['position']} {row['source']} {row['stream_id']} {row['follower']}: {row['error']}")
 
 
-def restored(service: Service, folder: Folder = None) -> None:
-    """After a restore, before anything starts: begin another incarnation, erase again who was erased."""
+def restored(service: str, folder: Path | None) -> None:
     incarnation, again = _with_node(service, folder, set_right)
     print(f"Incarnation {incarnation} has begun; {again} persons were erased again.")
 
