@@ -1,7 +1,7 @@
 # Everything a developer or an operator runs by hand. `make` alone prints this file's `##` comments.
 
 .DEFAULT_GOAL := help
-.PHONY: help python setup run test check format lock migrate clean reset
+.PHONY: help python setup run demo-real test check format lock migrate clean reset
 SHELL := /bin/sh
 
 # The first Python that is new enough; `make PYTHON=/path/to/python` overrides it.
@@ -41,6 +41,9 @@ check: setup ## Lint, formatting, types, architecture
 format: setup ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+demo-real: setup ## Load two public data sets (DATA=folder) and compare the figures with a plain count of the files
+	@exec $(BIN)/python -m demo.real $(DATA)
 
 migrate: setup ## Bring a service's database up to date (service=contacts; none: all)
 	@exec $(BIN)/crm migrate $(service)

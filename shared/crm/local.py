@@ -25,6 +25,13 @@ def default_folder() -> Path:
     return Path(chosen) if chosen else (ROOT if (ROOT / "demo").is_dir() else Path.cwd()) / ".local"
 
 
+def port_base(default: int) -> int:
+    said = os.environ.get("CRM_PORT_BASE", str(default))
+    if not said.isdecimal() or not 1024 <= int(said) <= 65500:
+        raise Failure(f"CRM_PORT_BASE is a port number from 1024 to 65500, not {said!r}.")
+    return int(said)
+
+
 class Local:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = (folder or default_folder()).absolute()

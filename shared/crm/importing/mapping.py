@@ -18,8 +18,10 @@ from crm.sending import Item
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _TOP = {"name", "service", "zone", "encoding", "delimiter", "columns", "unique", "lookup", "command"}
 _COMMAND = {"command", "when", "id", "occurred_at", "data"}
-_VALUE = {"column", "constant", "id", "as", "lookup", "format", "currency", "scale", "default"}
-_WHERE_A_VALUE_COMES_FROM = {"column", "constant", "id"}
+_VALUE = {"column", "constant", "id", "text", "as", "lookup", "format", "currency", "scale", "default"}
+_WHERE_A_VALUE_COMES_FROM = {"column", "constant", "id", "text"}
+# A column that every file has: the row's number.
+NUMBER = "#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class RowMap:
         """The row's commands. The same row gives the same keys, so that a repetition doubles nothing."""
         own = [row.get(column, "") for column in self.unique] or [str(number), *row.values()]
         key = sha256("\x1f".join((self.name, *own)).encode()).hexdigest()[:40]
+        row = {**row, NUMBER: str(number)}
         for place, template in enumerate(self.templates):
             if template.holds(row):
                 id_, at = template.id(row), template.occurred_at(row)
@@ -101,7 +104,7 @@ class Reader:
             columns=said.get("columns", ()),
             unique=[unique] if isinstance(unique, str) else unique,
             templates=templates,
-            needs=frozenset(self._needs.union([unique] if isinstance(unique, str) else unique)),
+            needs=frozenset(self._needs.union([unique] if isinstance(unique, str) else unique) - {NUMBER}),
             digest=digest,
         )
 
@@ -152,6 +155,8 @@ class Reader:
             return _constant(spec["constant"])
         if "id" in spec:
             return self._named(spec["id"])
+        if "text" in spec:
+            return self._filled(spec["text"])
         return self._cell(spec, where)
 
     def _cell(self, spec: Mapping[str, Any], where: str) -> Value:
@@ -176,14 +181,19 @@ class Reader:
         return value
 
     def _named(self, template: str) -> Value:
-        """An id made of the row: the same words give the same id. Without one of its cells there is none."""
+        """An id made of the row: the same words give the same id."""
+        filled = self._filled(template)
+        return lambda row: ABSENT if (name := filled(row)) is ABSENT else str(named_id(name))
+
+    def _filled(self, template: str) -> Value:
+        """Words with the row's cells in them; nothing, where one of the cells is empty."""
         columns = _PLACEHOLDER.findall(template)
         self._needs.update(columns)
 
         def value(row: Row) -> Any:
             if any(row[column] == "" for column in columns):
                 return ABSENT
-            return str(named_id(_PLACEHOLDER.sub(lambda found: row[found[1]], template)))
+            return _PLACEHOLDER.sub(lambda found: row[found[1]], template)
 
         return value
 
