@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 import structlog
@@ -76,3 +77,9 @@ def with_the_usual_keys_first(_: object, __: str, line: EventDict) -> EventDict:
     return {
         name: line[name] for name in ("time", "level", "service", "logger", "message") if name in line
     } | dict(line)
+
+
+def told(error: BaseException) -> dict[str, str]:
+    """What a log may say of a failure: its kind and where it was. Messages quote values, and values may be personal."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return {"error": type(error).__name__, "sqlstate": str(getattr(error, "sqlstate", "")), "frames": frames}

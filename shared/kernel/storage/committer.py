@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from kernel.domain.errors import Conflict
+from kernel.runtime.logs import told
 from kernel.storage import log as log_
 from kernel.storage.aggregate import AnyHandled, Intent
 from kernel.storage.batch import Batch, Outcome, Postponed, Within
@@ -157,7 +158,7 @@ class Committer:
                 await self._commit(batch[:middle])
                 await self._commit(batch[middle:])
                 return
-            log.exception("batch_failed", intents=len(batch))
+            log.error("batch_failed", intents=len(batch), **told(error))
             outcomes = [error] * len(batch)
         postponed = []
         for waiting, outcome in zip(batch, outcomes, strict=True):

@@ -14,6 +14,7 @@ import structlog
 
 from kernel.domain.errors import Conflict, Invalid, NotFound, Refused, Stale
 from kernel.domain.ids import new_id
+from kernel.runtime.logs import told
 from kernel.storage.aggregate import AnyAggregate, Intent, Step
 from kernel.storage.keys import Keyring
 from kernel.storage.known import Decided, Draft, Known, Missing, Tip, UniqueKey
@@ -21,6 +22,7 @@ from kernel.storage.log import Head
 
 log = structlog.get_logger()
 
+CREATED = 201
 FUTURE_ALLOWED = timedelta(minutes=5)
 
 
@@ -51,7 +53,7 @@ class Decisions:
             except (Refused, Incomplete) as outcome:
                 self.outcomes.append(outcome)
             except Exception as error:  # a fault in one command's code is no fault of its neighbours
-                log.exception("decide_failed", category=intent.target.aggregate.category)
+                log.error("decide_failed", category=intent.target.aggregate.category, **told(error))
                 self.outcomes.append(error)
         return self
 
@@ -79,7 +81,7 @@ class Decisions:
         if intent.must_be_new and tip.version:
             raise Stale("The record exists already.", current_etag=f'"v{tip.version}"')
         if intent.expected_version is not None and intent.expected_version != tip.version:
-            if not tip.version:
+            if not tip.version and intent.status != CREATED:
                 raise NotFound("There is no such record.")
             raise Stale("The record has changed since you read it.", current_etag=f'"v{tip.version}"')
 
@@ -204,7 +206,10 @@ def occurrence(claimed: datetime | None, now: datetime) -> tuple[datetime, datet
     """When it happened, and what was claimed where that lay slightly ahead of the database's clock."""
     if claimed is None:
         return now, None
-    claimed = claimed.astimezone(UTC)
+    try:
+        claimed = claimed.astimezone(UTC)
+    except OverflowError:
+        raise Invalid("occurred_at is not a time that can be stored.", pointer="#/occurred_at") from None
     if claimed <= now:
         return claimed, None
     if claimed > now + FUTURE_ALLOWED:

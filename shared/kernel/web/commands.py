@@ -1,5 +1,6 @@
 """A command over HTTP: one `Operation` serves its own route and its place in a batch; nothing else writes."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from kernel.web.requests import BadHeader, Call, call_of
 from kernel.web.tokens import Place, keyed
 
 _SHORTEST_KEY, _LONGEST_KEY = 8, 255
+# U+0000 as JSON writes it; an escaped backslash before a u is no escape.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class KeyRequired(Refused):
@@ -140,7 +143,7 @@ def make_intent(
 ) -> Intent:
     command_id = new_id()
     said = to_json([operation.id, stream_id, body, if_match])
-    if b"\\u0000" in said:
+    if _NUL.search(said):
         # PostgreSQL's jsonb holds every text but this character; better refused here than at the insert.
         raise Invalid("The text holds U+0000, which cannot be stored.", code="VALIDATION_FAILED")
     return Intent(

@@ -10,6 +10,7 @@ import structlog
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kernel.runtime.logs import told
 from kernel.web.auth import Authenticator, Unauthenticated
 from kernel.web.problems import Described, describe, problem
 from kernel.web.requests import Trace
@@ -63,7 +64,9 @@ class Surroundings:
     async def _fail(self, error: Exception, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         described = _described(error)
         if described.code == "INTERNAL":
-            log.exception("request_failed", path=scope["path"], request_id=answer.trace.request_id)
+            log.error(
+                "request_failed", route=_route(scope), request_id=answer.trace.request_id, **told(error)
+            )
         await respond(described, scope, receive, answer.send)
 
 
