@@ -7,6 +7,8 @@ from kernel.runtime.settings import Role, ServiceSettings
 from kernel.web.app import create_app
 
 from analytics import worker
+from analytics.console import api as console_links
+from analytics.console import routes as console
 from analytics.freshness import api as freshness
 from analytics.funnel import api as funnel
 from analytics.kpis import api as kpis
@@ -28,6 +30,8 @@ ROUTERS = (
     complaints.router,
     kpis.router,
     freshness.router,
+    console_links.router,
+    console.router,
 )
 
 service = Service(

@@ -13,7 +13,7 @@ from contracts.opportunities import Stage
 from analytics.answering import PeriodOut, as_of, money
 from analytics.asking import refuse
 from analytics.funnel import semantics
-from analytics.funnel.cells import KEPT, Terms, kept_cells_serve, places_in
+from analytics.funnel.cells import KEPT, Dimension, Terms, kept_cells_serve, places_in
 from analytics.funnel.models import (
     AnyFunnelOut,
     ClosedRow,
@@ -24,9 +24,9 @@ from analytics.funnel.models import (
     FunnelSnapshotOut,
     SnapshotRow,
     SnapshotStageOut,
+    View,
 )
 from analytics.pipelines.answers import choose
-from analytics.pipelines.semantics import Pipeline
 from analytics.reading import Knowledge
 from analytics.semantics import Cells, Period
 from analytics.views import deals
@@ -43,7 +43,8 @@ BENCHMARKS = {
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    query: FunnelQuery
+    view: View
+    breakdown: Dimension
     zone: ZoneInfo
     pipeline_id: UUID
     pipeline_version: int
@@ -54,21 +55,17 @@ class _Asked:
 
 
 async def funnel(known: Knowledge, query: FunnelQuery, zone: ZoneInfo) -> AnyFunnelOut:
-    if query.breakdown == "reason" and query.view != "closed":
+    if query.view == "snapshot":
+        return await snapshot(known, query, zone)
+    if query.view == "closed":
+        return await closed(known, query, zone)
+    return await cohort(known, query, zone)
+
+
+async def _asked(known: Knowledge, query: FunnelQuery, zone: ZoneInfo, view: View) -> _Asked:
+    if query.breakdown == "reason" and view != "closed":
         refuse("breakdown", "not_applicable", "reasons are those of losses: ask for view=closed")
     pipeline_id, pipeline = await choose(known, query.pipeline_id)
-    asked = _asked(known, query, zone, pipeline_id, pipeline)
-    if query.view == "snapshot":
-        return await _snapshot(known, asked)
-    period = query.period(known.now, zone)
-    if query.view == "closed":
-        return await _closed(known, asked, period)
-    return await _cohort(known, asked, period)
-
-
-def _asked(
-    known: Knowledge, query: FunnelQuery, zone: ZoneInfo, pipeline_id: UUID, pipeline: Pipeline
-) -> _Asked:
     version = query.pipeline_version or pipeline.current
     if version not in pipeline.versions:
         refuse("pipeline_version", "unknown", f"known are {', '.join(map(str, sorted(pipeline.versions)))}")
@@ -82,40 +79,39 @@ def _asked(
         dimensions=(query.breakdown,),
         places=places_in(stages, pipeline.history),
     )
-    as_kept = _as_kept(query, terms) and (
-        query.view != "cohort" or kept_cells_serve(terms.places, pipeline.history)
-    )
-    return _Asked(query, zone, pipeline_id, version, stages, terms, as_kept)
+    as_kept = _as_kept(view, terms) and (view != "cohort" or kept_cells_serve(terms.places, pipeline.history))
+    return _Asked(view, query.breakdown, zone, pipeline_id, version, stages, terms, as_kept)
 
 
-def _as_kept(query: FunnelQuery, terms: Terms) -> bool:
+def _as_kept(view: View, terms: Terms) -> bool:
     """Each view looks at some of the terms only; the kept cells serve if those are the kept ones."""
-    if query.breakdown not in KEPT.dimensions:
+    if not set(terms.dimensions) <= set(KEPT.dimensions):
         return False
-    if query.view == "snapshot":
+    if view == "snapshot":
         return True
-    if query.view == "closed":
+    if view == "closed":
         return (terms.attribution, terms.per_attempt) == (KEPT.attribution, KEPT.per_attempt)
     return (terms.attribution, terms.mode, terms.window) == (KEPT.attribution, KEPT.mode, KEPT.window)
 
 
 async def _cells(known: Knowledge, asked: _Asked, period: Period | None) -> Cells:
     if asked.as_kept and await known.keeps(deals, asked.zone):
-        prefix = (asked.query.view, str(asked.pipeline_id), asked.query.breakdown)
+        prefix = (asked.view, str(asked.pipeline_id), asked.breakdown)
         days = (period.start.isoformat(), period.end.isoformat()) if period else None
         return await known.cells(deals, prefix, days)
     states = await known.states(deals)
     return await asyncio.to_thread(semantics.cells_of, states.values(), asked.zone, asked.terms)
 
 
-async def _cohort(known: Knowledge, asked: _Asked, period: Period) -> FunnelCohortOut:
+async def cohort(known: Knowledge, query: FunnelQuery, zone: ZoneInfo) -> FunnelCohortOut:
+    asked, period = await _asked(known, query, zone, "cohort"), query.period(known.now, zone)
     found = semantics.funnel(
         await _cells(known, asked, period),
         asked.pipeline_id,
         asked.stages,
         period,
         asked.zone,
-        breakdown=asked.query.breakdown,
+        breakdown=asked.breakdown,
         terms=asked.terms,
         benchmarks=BENCHMARKS,
     )
@@ -126,12 +122,13 @@ async def _cohort(known: Knowledge, asked: _Asked, period: Period) -> FunnelCoho
     )
 
 
-async def _snapshot(known: Knowledge, asked: _Asked) -> FunnelSnapshotOut:
+async def snapshot(known: Knowledge, query: FunnelQuery, zone: ZoneInfo) -> FunnelSnapshotOut:
+    asked = await _asked(known, query, zone, "snapshot")
     found = semantics.snapshot(
         await _cells(known, asked, None),
         asked.pipeline_id,
         asked.stages,
-        breakdown=asked.query.breakdown,
+        breakdown=asked.breakdown,
         terms=asked.terms,
     )
     rows = [
@@ -147,13 +144,14 @@ async def _snapshot(known: Knowledge, asked: _Asked) -> FunnelSnapshotOut:
     return FunnelSnapshotOut(**_basis(known, asked, found.basis), rows=rows)
 
 
-async def _closed(known: Knowledge, asked: _Asked, period: Period) -> FunnelClosedOut:
+async def closed(known: Knowledge, query: FunnelQuery, zone: ZoneInfo) -> FunnelClosedOut:
+    asked, period = await _asked(known, query, zone, "closed"), query.period(known.now, zone)
     found = semantics.closed(
         await _cells(known, asked, period),
         asked.pipeline_id,
         period,
         asked.zone,
-        breakdown=asked.query.breakdown,
+        breakdown=asked.breakdown,
         terms=asked.terms,
     )
     rows = [

@@ -35,6 +35,12 @@ def upgrade() -> None:
     sa.Column('state', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_complaints_states_1'))
     )
+    op.create_table('console_tickets',
+    sa.Column('digest', sa.LargeBinary(), nullable=False),
+    sa.Column('principal', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('digest', name=op.f('pk_console_tickets'))
+    )
     op.create_table('customers_cells_1',
     sa.Column('key', sa.Text(collation='C'), nullable=False),
     sa.Column('numbers', postgresql.ARRAY(sa.BigInteger()), nullable=False),
@@ -250,6 +256,7 @@ def downgrade() -> None:
     op.drop_table('deals_cells_1')
     op.drop_table('customers_states_1')
     op.drop_table('customers_cells_1')
+    op.drop_table('console_tickets')
     op.drop_table('complaints_states_1')
     op.drop_table('complaints_cells_1')
     op.drop_table('checkpoints')
