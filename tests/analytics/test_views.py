@@ -13,13 +13,14 @@ from analytics.retention.semantics import retention
 from analytics.semantics import Cells, Numbers, Period
 from analytics.views import complaints, customers, deals, orders, views
 from contracts import opportunities as public
+from kernel.domain.ids import new_id
 from kernel.messaging.cells import SEPARATOR, AnyCells
 from kernel.messaging.tracker import Withdrawal
 
 from tests.analytics import complaint_oracle, oracle
 from tests.analytics.folding import named
 from tests.analytics.streams import TIMES
-from tests.analytics.telling import INCARNATION, SHANGHAI, Teller, in_batches
+from tests.analytics.telling import SHANGHAI, Teller, in_batches
 from tests.analytics.test_funnel_properties import NAMES as DEAL_NAMES
 from tests.analytics.test_service_properties import NAMES as COMPLAINT_NAMES
 from tests.analytics.worlds import World, world
@@ -104,7 +105,7 @@ async def test_a_restored_source_leaves_the_figures_of_what_was_not_withdrawn(
     for batch in in_batches(records, random):
         await teller.hear(batch)
     lost_above = random.randrange(len(told.deals), len(records) // 2)
-    await teller.hear([], [Withdrawal("opportunities", INCARNATION, lost_above)])
+    await teller.hear([], [Withdrawal("opportunities", new_id(), lost_above)])
     await must_be_counted(teller, _kept(told, records, lost_above), SHANGHAI)
 
 
