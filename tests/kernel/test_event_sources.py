@@ -33,18 +33,21 @@ class Way:
         source, feed = self._make(self.desk), self.desk.feed()
         try:
             await source.seek(bookmarks)
-            yield Consumer(source, Tracker(self.desk.name, bookmarks, feed), bookmarks)
+            yield Consumer(source, Tracker(self.desk.name, bookmarks, feed))
         finally:
             await source.close()
             await feed.close()
 
 
 class Consumer:
-    def __init__(self, source: EventSource, tracker: Tracker, bookmarks: Bookmarks) -> None:
+    def __init__(self, source: EventSource, tracker: Tracker) -> None:
         self.source = source
         self.records: list[PublicRecord] = []
         self._tracker = tracker
-        self._bookmarks = bookmarks
+
+    @property
+    def bookmarks(self) -> Bookmarks:
+        return self._tracker.bookmarks
 
     async def take(self) -> Arrival:
         arrival = await self.source.fetch()
@@ -54,7 +57,7 @@ class Consumer:
     async def take_up_to(self, position: int, partitions: Iterable[int]) -> list[PublicRecord]:
         """What was applied until all partitions are complete up to there."""
         async with asyncio.timeout(20):
-            while min(self._bookmarks.complete(number) for number in partitions) < position:
+            while min(self.bookmarks.complete(number) for number in partitions) < position:
                 await self.take()
         return self.records
 
@@ -92,13 +95,11 @@ async def test_every_record_arrives_once_and_in_the_order_of_its_stream(way: Way
 
 
 async def test_what_follows_the_bookmarks_arrives_and_nothing_before(way: Way) -> None:
-    bookmarks = Bookmarks()
     await way.desk.write("a", "b")
-    async with way.following(bookmarks) as consumer:
+    async with way.following(Bookmarks()) as consumer:
         await consumer.take_up_to(await way.desk.head(), way.partitions)
     await way.desk.write("c", "d")
-    stored = Bookmarks({number: replace(mark) for number, mark in bookmarks.partitions.items()})
-    async with way.following(stored) as consumer:
+    async with way.following(consumer.bookmarks.copy()) as consumer:
         records = await consumer.take_up_to(await way.desk.head(), way.partitions)
     assert sorted(one.data["text"] for one in records) == ["c", "d"]
 
@@ -155,6 +156,7 @@ async def test_a_consumer_that_changes_its_way_misses_nothing_and_takes_nothing_
         await way.desk.write(f"{text}1", f"{text}2")
         async with one.following(bookmarks) as consumer:
             taken += await consumer.take_up_to(await way.desk.head(), one.partitions)
+            bookmarks = consumer.bookmarks
     assert sorted(one.data["text"] for one in taken) == ["a1", "a2", "b1", "b2", "c1", "c2"]
 
 

