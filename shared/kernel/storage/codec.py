@@ -60,6 +60,15 @@ class EventCodec(Generic[Event]):
         """Every name this codec reads: the current ones and those that upcasts lift."""
         return frozenset(self._kinds) | frozenset(self._upcasts)
 
+    @property
+    def classes(self) -> list[type]:
+        """The facts in their present shape."""
+        return [kind.cls for kind in self._kinds.values()]
+
+    def personal(self, fact: type) -> tuple[str, ...]:
+        """The names of its personal fields."""
+        return self._kinds[fact.__name__].personal
+
     def encode(self, fact: Event) -> Encoded:
         kind = self._kinds[type(fact).__name__]
         if not kind.personal:
