@@ -182,9 +182,6 @@ async def test_a_restored_log_begins_one_new_incarnation(
         assert follower.texts == sorted(["kept", "kept too", "new", "newer"])
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the new incarnation begins where the log ends, not where the relay stands"
-)
 async def test_a_restored_log_that_has_grown_again_begins_anew_where_it_parted(
     postgres_server: EmbeddedPostgres, desk: Notes
 ) -> None:

@@ -62,12 +62,15 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`position`: complete up to here, whether or not a record lies there; `at`: as of this time at the source."""
+    """`position`: complete up to here, whether or not a record lies there; `at`: as of this time at the source.
+
+    `at` is None where nothing can be said: no record, and an appender in the middle of its work.
+    """
 
     records: Sequence[PublicRecord]
     incarnation: UUID | None
     position: int
-    at: datetime
+    at: datetime | None
 
 
 async def read_page(
@@ -79,12 +82,12 @@ async def read_page(
     types: frozenset[str] = frozenset(),
     include_past: bool = False,
 ) -> Page:
-    # The time is taken before the events are read: everything recorded until then with a lower position is in.
-    at = await connection.fetchval("SELECT clock_timestamp()")
+    # Asked before the events are read, so that what was recorded until then is among them.
+    quiet = await log.nobody_appends(connection)
     stored = await log.read_after(connection, after, limit)
     if not stored:
         current = (await history(connection)).current
-        return Page([], current.id if current else None, after, at)
+        return Page([], current.id if current else None, after, quiet)
     incarnations = await history(connection)
     published = {} if include_past else await published_types(connection)
     records = [
@@ -95,6 +98,7 @@ async def read_page(
         and (not types or record.type in types)
     ]
     position = stored[-1].position
+    at = stored[-1].recorded_at if quiet is None or len(stored) == limit else quiet
     return Page(records, incarnations.at(position).id, position, at)
 
 

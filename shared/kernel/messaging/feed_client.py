@@ -49,7 +49,7 @@ class FeedClient:
             FEED_PARTITION,
             UUID(stated) if stated else NO_INCARNATION,
             int(answer.headers["Feed-Position"]),
-            at=datetime.fromisoformat(answer.headers["Feed-Time"]),
+            at=datetime.fromisoformat(at) if (at := answer.headers["Feed-Time"]) else None,
         )
 
     async def between(self, partition: int, after: int, upto: int) -> list[PublicRecord]:

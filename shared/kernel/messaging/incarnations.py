@@ -5,17 +5,18 @@ from uuid import UUID
 from kernel.storage import log as log_
 from kernel.storage.database import Connection
 
-_SERVER = "SELECT partitions, system_identifier, timeline FROM incarnations WHERE id = $1"
+_CURRENT = "SELECT partitions, system_identifier, timeline, from_position FROM incarnations WHERE id = $1"
 
 
-async def start_incarnation(connection: Connection, partitions: int | None = None) -> UUID:
-    """Under the log's lock; from here on the log's positions belong to the new incarnation."""
+async def start_incarnation(
+    connection: Connection, *, partitions: int | None = None, after: int | None = None
+) -> UUID:
+    """Under the log's lock: positions above `after` (the log's head, if not said) belong to the new incarnation."""
     await log_.begin(connection)
     head = await log_.head(connection)
-    row = await connection.fetchrow(_SERVER, head.incarnation)
+    row = await connection.fetchrow(_CURRENT, head.incarnation)
     server = (row["system_identifier"], row["timeline"])
-    incarnation = await log_.new_incarnation(
-        connection, head.position, partitions or row["partitions"], server
-    )
+    begins = head.position if after is None else max(after, row["from_position"])
+    incarnation = await log_.new_incarnation(connection, begins, partitions or row["partitions"], server)
     await connection.execute("COMMIT")
     return incarnation

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic_core import from_json, to_json
 
 from kernel.messaging import digest as digests
+from kernel.messaging.feed import Incarnation
 from kernel.messaging.publisher import Heartbeat
 from kernel.messaging.records import PublicRecord
 from kernel.storage.database import Connection
@@ -38,6 +39,16 @@ class Progress:
     position: int
     event_id: UUID | None
     partitions: dict[int, Sent]
+
+
+def turned(progress: Progress, incarnation: Incarnation) -> Progress:
+    """The chains begin anew: whoever meets the new incarnation goes back to where it starts."""
+    held = progress.partitions
+    chains = {
+        number: Sent(incarnation.from_position, held[number].offset if number in held else None)
+        for number in range(incarnation.partitions)
+    }
+    return replace(progress, incarnation=incarnation.id, partitions=chains)
 
 
 class BrokerLost(Exception):

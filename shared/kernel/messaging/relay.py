@@ -10,10 +10,11 @@ import structlog
 
 from kernel.messaging import digest as digests
 from kernel.messaging.erasures import ErasureFile
-from kernel.messaging.feed import History, Incarnation, history, published_types, register_published_types
+from kernel.messaging.feed import History, history, published_types, register_published_types
 from kernel.messaging.incarnations import start_incarnation
-from kernel.messaging.progress import BrokerLost, Progress, Sent, acknowledged, load, save
-from kernel.messaging.publisher import Heartbeat, Publisher, RecordRefused, Tail
+from kernel.messaging.progress import BrokerLost, Progress, Sent, acknowledged, load, save, turned
+from kernel.messaging.publisher import Heartbeat, Publisher, RecordRefused
+from kernel.messaging.reconcile import SEND_TIMEOUT, Reconciliation
 from kernel.messaging.records import PublicRecord, Translator
 from kernel.messaging.service import Node
 from kernel.storage import log as log_
@@ -29,7 +30,6 @@ MOST_EVENTS = 1000
 _POLL = 0.01
 _IDLE_POLL = 0.05
 _HEARTBEAT_EVERY = 1.0
-_SEND_TIMEOUT = 15.0
 
 
 class Relay:
@@ -64,15 +64,15 @@ class Relay:
         progress, digest = await load(connection, self._topic)
         begun = (await history(connection)).current
         if progress.incarnation is None and begun is not None:
-            chains = {number: Sent(begun.from_position) for number in range(begun.partitions)}
-            progress = replace(progress, incarnation=begun.id, partitions=chains)
+            progress = turned(progress, begun)
         if publisher:
             tails = await publisher.open()
-            progress = await self._reconcile(connection, lease, publisher, progress, tails)
+            reconciliation = Reconciliation(connection, lease, publisher, self._translator, self._topic)
+            progress = await reconciliation.run(progress, tails)
         published = await published_types(connection)
         loop = asyncio.get_running_loop()
         beat = loop.time()
-        busy = 0.0
+        busy, told = 0.0, None
         while True:
             events = await log_.read_after(connection, progress.position, MOST_EVENTS)
             if events:
@@ -85,11 +85,11 @@ class Relay:
                 )
                 after = await self._send(publisher, records, after)
                 await save(connection, lease, self._topic, after, digest)
-                progress, busy = after, loop.time()
+                progress, busy, told = after, loop.time(), events[-1].recorded_at
                 RELAYED.inc(len(records))
-            elif publisher and loop.time() - beat >= _HEARTBEAT_EVERY:
+            if publisher and loop.time() - beat >= _HEARTBEAT_EVERY:
                 beat = loop.time()
-                progress = await self._heartbeat(connection, lease, publisher, progress, digest)
+                progress = await self._heartbeat(connection, lease, publisher, progress, digest, told)
             if len(events) < MOST_EVENTS:
                 await asyncio.sleep(_POLL if loop.time() - busy < 5 else _IDLE_POLL)
 
@@ -97,34 +97,28 @@ class Relay:
         self, events: Sequence[StoredEvent], incarnations: History, published: Any, progress: Progress
     ) -> tuple[list[PublicRecord], Progress]:
         """What is published of these events, chained by `previous` per partition."""
-        partitions, current = dict(progress.partitions), progress.incarnation
         records: list[PublicRecord] = []
         for event in events:
             incarnation = incarnations.at(event.position)
-            if incarnation.id != current:
-                # The chains begin anew: whoever meets the new incarnation goes back to where it starts.
-                current = incarnation.id
-                partitions = {
-                    number: Sent(
-                        incarnation.from_position, partitions[number].offset if number in partitions else None
-                    )
-                    for number in range(incarnation.partitions)
-                }
+            if incarnation.id != progress.incarnation:
+                progress = turned(progress, incarnation)
             record = self._translator.translate(event, incarnation.id, incarnation.partitions)
             if record is None or event.position <= published.get(record.type, event.position):
                 continue
-            chain = partitions[record.partition]
+            chain = progress.partitions[record.partition]
             records.append(replace(record, previous=chain.position))
-            partitions[record.partition] = Sent(event.position, chain.offset)
-        last = events[-1]
-        return records, Progress(current, last.position, last.event_id, partitions)
+            progress = replace(
+                progress,
+                partitions={**progress.partitions, record.partition: Sent(event.position, chain.offset)},
+            )
+        return records, replace(progress, position=events[-1].position, event_id=events[-1].event_id)
 
     async def _send(
         self, publisher: Publisher | None, records: Sequence[PublicRecord], after: Progress
     ) -> Progress:
         if publisher is None or not records:
             return after
-        async with asyncio.timeout(_SEND_TIMEOUT):
+        async with asyncio.timeout(SEND_TIMEOUT):
             offsets = await publisher.send(records)
         return acknowledged(after, records, offsets)
 
@@ -133,23 +127,27 @@ class Relay:
         wanted, current = self._node.settings.partitions, (await history(connection)).current
         if current is not None and current.partitions != wanted:
             log.warning("partitions_changed", was=current.partitions, now=wanted)
-            await start_incarnation(connection, wanted)
+            await start_incarnation(connection, partitions=wanted)
 
     async def _heartbeat(
-        self, connection: Connection, lease: Lease, publisher: Publisher, progress: Progress, digest: bytes
+        self,
+        connection: Connection,
+        lease: Lease,
+        publisher: Publisher,
+        progress: Progress,
+        digest: bytes,
+        told: datetime | None,
     ) -> Progress:
-        """Every partition is told that it is complete up to the row's position."""
-        if progress.incarnation is None:
+        """Every partition is told that it is complete up to the row's position, and as of when that is true."""
+        quiet = await log_.nobody_appends(connection)
+        newest = await connection.fetchval("SELECT coalesce(max(position), 0) FROM events")
+        # Something newer is visible, or on its way: complete only up to the last fact that was passed on.
+        at = quiet if quiet is not None and newest == progress.position else told
+        current = (await history(connection)).current
+        if current is not None and current.id != progress.incarnation and newest == current.from_position:
+            progress = turned(progress, current)
+        if at is None or progress.incarnation is None:
             return progress
-        async with connection.transaction():
-            await lease.fence(connection)
-            at: datetime = await connection.fetchval("SELECT clock_timestamp()")
-            # Only if nothing newer is visible by then does the row's position hold for that time.
-            if (
-                await connection.fetchval("SELECT coalesce(max(position), 0) FROM events")
-                != progress.position
-            ):
-                return progress
         beats = [
             Heartbeat(
                 source=self._node.service.name,
@@ -162,84 +160,8 @@ class Relay:
             )
             for number, sent in progress.partitions.items()
         ]
-        async with asyncio.timeout(_SEND_TIMEOUT):
+        async with asyncio.timeout(SEND_TIMEOUT):
             offsets = await publisher.send(beats)
         after = acknowledged(progress, beats, offsets)
         await save(connection, lease, self._topic, after)
         return after
-
-    async def _reconcile(
-        self,
-        connection: Connection,
-        lease: Lease,
-        publisher: Publisher,
-        progress: Progress,
-        tails: dict[int, Tail] | Any,
-    ) -> Progress:
-        """Compares the topic's ends with the row: what Kafka lost is sent again, what we lost begins anew."""
-        current = (await history(connection)).current
-        for tail in tails.values():
-            if tail.position is None or tail.position <= progress.position or _parted(current, tail):
-                continue
-            known = await connection.fetchval(
-                "SELECT event_id FROM events WHERE position = $1", tail.position
-            )
-            if known != tail.event_id:
-                log.warning("topic_ahead_of_log", position=tail.position)
-                await start_incarnation(connection)
-                break
-        for number, sent in sorted(progress.partitions.items()):
-            tail = tails.get(number)
-            if tail is not None and sent.offset is not None and tail.end < sent.offset + 1:
-                progress = await self._send_again(connection, lease, publisher, progress, number, tail)
-        return progress
-
-    async def _send_again(
-        self,
-        connection: Connection,
-        lease: Lease,
-        publisher: Publisher,
-        progress: Progress,
-        number: int,
-        tail: Tail,
-    ) -> Progress:
-        """Kafka lost acknowledged records of one partition: they follow its last one that is left."""
-        incarnations = await history(connection)
-        published = await published_types(connection)
-        chain = tail.position or 0
-        log.warning("topic_lost_records", partition=number, after=chain)
-        after = 0 if tail.position is None else tail.position
-        offset: int | None = None
-        while after < progress.position:
-            events = await log_.read_after(connection, after, MOST_EVENTS)
-            records = []
-            for event in events:
-                if event.position > progress.position:
-                    break
-                incarnation = incarnations.at(event.position)
-                record = self._translator.translate(event, incarnation.id, incarnation.partitions)
-                if record is None or record.partition != number:
-                    continue
-                if event.position <= published.get(record.type, event.position):
-                    continue
-                chain = max(chain, incarnation.from_position)
-                records.append(replace(record, previous=chain))
-                chain = event.position
-            if records:
-                async with asyncio.timeout(_SEND_TIMEOUT):
-                    offset = (await publisher.send(records))[-1]
-            after = events[-1].position if events else progress.position
-        again = replace(progress, partitions={**progress.partitions, number: Sent(chain, offset)})
-        await save(connection, lease, self._topic, again)
-        return again
-
-
-def _parted(current: Incarnation | None, tail: Tail) -> bool:
-    """Whether the log knows already that it parted from the tail's: their ids are in the order of time."""
-    return (
-        current is not None
-        and tail.incarnation is not None
-        and tail.position is not None
-        and tail.incarnation < current.id
-        and tail.position > current.from_position
-    )

@@ -53,6 +53,7 @@ _EVENT = """position, stream_id, version, event_id, type, schema_version, data, 
             occurred_at, recorded_at"""
 _LOAD = f"SELECT {_EVENT} FROM events WHERE stream_id = ANY($1::uuid[]) ORDER BY stream_id, version"
 _AFTER = f"SELECT {_EVENT} FROM events WHERE position > $1 ORDER BY position LIMIT $2"
+_QUIET = f"SELECT CASE WHEN pg_try_advisory_xact_lock_shared({LOG_LOCK}) THEN clock_timestamp() END"
 DEFAULT_PARTITIONS = 12
 
 
@@ -129,6 +130,15 @@ async def new_incarnation(
 
 async def load(connection: Connection, stream_ids: Sequence[UUID]) -> list[StoredEvent]:
     return [stored(row) for row in await connection.fetch(_LOAD, stream_ids)]
+
+
+async def nobody_appends(connection: Connection) -> datetime | None:
+    """A time up to which everything recorded is visible; None while someone is in the middle of appending.
+
+    `recorded_at` is a little before the commit, so "now" is only true when no appender holds the lock.
+    """
+    at: datetime | None = await connection.fetchval(_QUIET)
+    return at
 
 
 async def read_after(connection: Connection, position: int, limit: int) -> list[StoredEvent]:

@@ -85,7 +85,7 @@ async def read_feed(query: Annotated[FeedQuery, Query()], call: Caller) -> Respo
         "Feed-Cursor": cursor,
         "Feed-Position": str(page.position),
         "Feed-Incarnation": str(page.incarnation or ""),
-        "Feed-Time": timestamp(page.at),
+        "Feed-Time": timestamp(page.at) if page.at else "",
     }
     return Response(
         to_json([cloud_event(record) for record in page.records]), headers=headers, media_type=MEDIA_TYPE
