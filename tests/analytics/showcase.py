@@ -31,10 +31,7 @@ def showcase(now: datetime, deals: int = 400, seed: int = 11) -> list[History]:
         [(defined(), day - timedelta(days=800))],
         *[_deal(n, day - timedelta(days=random.random() * 360), day, random) for n in range(deals)],
         *_orders(day, random),
-        *[
-            _complaint(n, day - timedelta(days=random.random() * 350), day, random)
-            for n in range(deals // 5)
-        ],
+        *[_complaint(n, day - timedelta(days=random.random() * 350), day, random) for n in range(deals // 5)],
     ]
 
 

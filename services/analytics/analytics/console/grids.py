@@ -67,8 +67,13 @@ def amounts(money: Iterable[MoneyField]) -> Cell:
 
 
 def readable(money: MoneyField) -> str:
-    whole, point, fraction = money.amount.partition(".")
-    return f"{money.currency} {int(whole):,}{point}{fraction}"
+    return f"{money.currency} {plain(money)}"
+
+
+def plain(money: MoneyField, *, whole: bool = False) -> str:
+    """The amount without its currency; for a headline without the digits after the point."""
+    before, point, after = money.amount.partition(".")
+    return f"{int(before):,}" if whole else f"{int(before):,}{point}{after}"
 
 
 def moment(at: datetime | None) -> Cell:

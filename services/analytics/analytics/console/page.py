@@ -25,10 +25,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One number and what is behind it; `look` is good, bad or nothing."""
+    """One number and what is behind it; `look` is bad or nothing."""
 
     label: str
     value: str
+    unit: str = ""
     details: Sequence[str] = ()
     look: str = ""
 
@@ -45,14 +46,16 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar of `length` thousandths, with a mark at `mark` if there is a benchmark to hold it against."""
+    """A bar of `length` thousandths, with a mark at `mark` if there is a benchmark to hold it against.
+
+    `details` are (what, how much, look).
+    """
 
     name: str
     n: str
     length: int
-    details: Sequence[tuple[str, str]] = ()
+    details: Sequence[tuple[str, str, str]] = ()
     mark: int | None = None
-    remark: str = ""
 
 
 def thousandths(rate: float | None) -> int:

@@ -25,9 +25,9 @@ ENGLISH: Mapping[str, str] = {
     "at_step": "the owner at that step",
     "entry": "the owner at the entry",
     "current": "the present owner",
-    "mode reached": "it or a later stage was reached",
-    "mode touched": "the stage itself was entered",
-    "mode strict": "all stages up to it were entered in order",
+    "mode reached": "reached or passed",
+    "mode touched": "entered itself",
+    "mode strict": "entered in order",
     "mode reached explained": "A step counts a deal that reached this stage or a later one.",
     "mode touched explained": "A step counts a deal that was in this very stage.",
     "mode strict explained": "A step counts a deal that went through all stages up to it, in their order.",
@@ -37,10 +37,11 @@ ENGLISH: Mapping[str, str] = {
 
 CHINESE: Mapping[str, str] = {
     "{days} days": "{days} 天",
-    "{entered} deals entered {pipeline} in the period, {won} of them are won.": (
+    "{entered} deals entered “{pipeline}” in the period, {won} of them are won.": (
         "期间内有 {entered} 个商机进入「{pipeline}」，其中 {won} 个已赢单。"
     ),
     "{late} late": "逾期 {late} 件",
+    "{low} to {high} h": "{low}–{high} 小时",
     "{n} came in": "新收 {n} 件",
     "{n} customers": "{n} 位客户",
     "{n} kept, {late} late": "按时 {n} 件，逾期 {late} 件",
@@ -113,6 +114,7 @@ CHINESE: Mapping[str, str] = {
         "只计入满 {days} 天的商机，以及该时间内发生的变化。"
     ),
     "Open": "未结",
+    "Open complaints": "未结投诉",
     "Open deals": "进行中的商机",
     "Open deals by stage": "各阶段进行中的商机",
     "Open now": "当前未结",
@@ -163,6 +165,7 @@ CHINESE: Mapping[str, str] = {
     "Value won": "赢单金额",
     "View": "视图",
     "Welcome": "欢迎",
+    "What happened in the period": "期间内发生的情况",
     "Whoever was not seen since may yet return: these shares can still rise.": (
         "尚未回来的客户仍可能回来，比例还会上升。"
     ),
@@ -178,6 +181,7 @@ CHINESE: Mapping[str, str] = {
     "any time": "不限",
     "benchmark": "基准",
     "channel": "渠道",
+    "missed": "未达到",
     "none": "（无）",
     "of all": "占全部",
     "of the previous": "占上一步",
@@ -186,6 +190,7 @@ CHINESE: Mapping[str, str] = {
     "over {hours} h": "超过 {hours} 小时",
     "owner": "负责人",
     "product": "产品",
+    "reached": "达到",
     "reason": "原因",
     "since milestone": "自上一里程碑",
     "source": "来源",
@@ -196,9 +201,9 @@ CHINESE: Mapping[str, str] = {
     "at_step": "该步时的负责人",
     "entry": "进入时的负责人",
     "current": "当前负责人",
-    "mode reached": "到达该阶段或之后",
-    "mode touched": "进入过该阶段",
-    "mode strict": "依次经过此前所有阶段",
+    "mode reached": "到达或越过",
+    "mode touched": "进入过",
+    "mode strict": "依次进入",
     "mode reached explained": "到达该阶段或之后阶段的商机计入。",
     "mode touched explained": "进入过该阶段的商机计入。",
     "mode strict explained": "依次经过此前所有阶段的商机计入。",

@@ -66,17 +66,16 @@ def _bars(steps: Sequence[StepOut], pipeline: PipelineOut, visit: Visit) -> list
     bars: list[Bar] = []
     before: int | None = None
     for step in steps:
-        details = (
-            [(t("of the previous"), percent(step.from_previous))] if step.from_previous is not None else []
-        )
-        details.append((t("of all"), percent(step.from_first)))
-        mark, remark = None, ""
+        details = [(t("of all"), percent(step.from_first), "")]
+        if step.from_previous is not None:
+            details.insert(0, (t("of the previous"), percent(step.from_previous), ""))
+        mark = None
         if step.benchmark is not None and before is not None:
             mark = thousandths(before * step.benchmark / steps[0].n) if steps[0].n else None
-            details.append((t("since milestone"), percent(step.from_milestone)))
-            details.append((t("benchmark"), percent(step.benchmark)))
-            remark = "good" if (step.from_milestone or 0) >= step.benchmark else "bad"
-        bars.append(Bar(step.name, f"{step.n:,}", thousandths(step.from_first), details, mark, remark))
+            if step.from_milestone != step.from_previous:
+                details.append((t("since milestone"), percent(step.from_milestone), ""))
+            details.append((t("benchmark"), _held_against(step, visit), _against(step)))
+        bars.append(Bar(step.name, f"{step.n:,}", thousandths(step.from_first), details, mark))
         if milestones.get(step.stage_id) and (before is None or step.benchmark is not None):
             before = step.n
     return bars
@@ -113,6 +112,11 @@ def _against(step: StepOut) -> str:
     if step.benchmark is None or step.from_milestone is None:
         return ""
     return "good" if step.from_milestone >= step.benchmark else "bad"
+
+
+def _held_against(step: StepOut, visit: Visit) -> str:
+    told = {"good": visit.t("reached"), "bad": visit.t("missed"), "": ""}[_against(step)]
+    return f"{percent(step.benchmark)} {told}".strip()
 
 
 def _parts(answer: FunnelCohortOut, pipeline: PipelineOut, visit: Visit) -> Grid:

@@ -8,7 +8,19 @@ from kernel.domain.money import Money
 from kernel.web.fields import MoneyField
 
 from analytics.answering import money
-from analytics.console.grids import Column, Grid, amounts, count, label, moment, percent, readable, share
+from analytics.console.grids import (
+    Cell,
+    Column,
+    Grid,
+    amounts,
+    count,
+    label,
+    moment,
+    percent,
+    plain,
+    readable,
+    share,
+)
 from analytics.console.page import Card, Page, named, rate_of
 from analytics.console.pages import service as complaints
 from analytics.console.visits import Visit
@@ -86,7 +98,8 @@ def _sales_card(found: SalesOut, visit: Visit) -> Card:
         return Card(t("Sales"), "0")
     others = [readable(row.sales) for row in rows[1:]]
     orders = t("{n} orders", n=sum(row.orders for row in rows))
-    return Card(t("Sales"), readable(rows[0].sales), [*others, orders])
+    sold = rows[0].sales
+    return Card(t("Sales"), plain(sold, whole=True), sold.currency, [*others, orders])
 
 
 def _deal_cards(pipelines: Sequence[PipelineFigures], visit: Visit) -> list[Card]:
@@ -94,9 +107,12 @@ def _deal_cards(pipelines: Sequence[PipelineFigures], visit: Visit) -> list[Card
     won, lost = sum(each.won for each in pipelines), sum(each.lost for each in pipelines)
     value = _sum([each.open_value for each in pipelines])
     return [
-        Card(t("Win rate"), rate_of(won, won + lost), [t("{won} won, {lost} lost", won=won, lost=lost)]),
+        Card(t("Win rate"), rate_of(won, won + lost), "", [t("{won} won, {lost} lost", won=won, lost=lost)]),
         Card(
-            t("Open deals"), f"{sum(each.open for each in pipelines):,}", [readable(part) for part in value]
+            t("Open deals"),
+            f"{sum(each.open for each in pipelines):,}",
+            "",
+            [readable(part) for part in value],
         ),
     ]
 
@@ -106,6 +122,7 @@ def _back_card(back: RetentionOut, visit: Visit) -> Card:
     return Card(
         visit.t("Bought again a month later"),
         percent(second.on_rate if second else None),
+        "",
         [visit.t("of {n} customers", n=second.customers if second else 0)],
     )
 
@@ -147,8 +164,8 @@ def _sales(found: SalesOut, visit: Visit) -> Grid:
                 label(row.value, named(row.value, visit)[0]),
                 label(row.sales.currency),
                 count(row.orders),
-                amounts([row.sales]),
-                amounts([row.cost]),
+                Cell(plain(row.sales), row.sales.amount),
+                Cell(plain(row.cost), row.cost.amount),
                 share(row.cost_ratio),
             ]
             for row in found.rows

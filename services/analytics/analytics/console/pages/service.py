@@ -1,5 +1,7 @@
 """The complaints' page: what came in, how fast it was answered, what is open."""
 
+from itertools import pairwise
+
 from analytics.console.grids import Cell, Column, Grid, count, label, percent, share
 from analytics.console.page import Bar, Card, Choice, Page, named, rate_of, thousandths
 from analytics.console.visits import Visit
@@ -40,24 +42,28 @@ def cards(whole: ServiceOut, visit: Visit) -> list[Card]:
         Card(
             t("Promised replies kept"),
             percent(flow.met_rate if flow else None),
+            "",
             [t("{n} kept, {late} late", n=flow.met if flow else 0, late=flow.late if flow else 0)],
         ),
         Card(
             t("Answered within a day"),
             percent(flow.within_day if flow else None),
+            "",
             [t("of {n} first replies", n=flow.replied if flow else 0)],
         ),
         Card(
             t("Resolved"),
             f"{flow.resolved if flow else 0:,}",
+            "",
             [
                 t("{n} came in", n=flow.registered if flow else 0),
                 t("{rate} came back", rate=percent(flow.reopen_rate if flow else None)),
             ],
         ),
         Card(
-            t("Open now"),
+            t("Open complaints"),
             f"{waiting.open if waiting else 0:,}",
+            "",
             [t("{n} unanswered", n=unanswered), t("{n} of them late", n=late)],
             "bad" if late else "",
         ),
@@ -68,10 +74,14 @@ def _replies(whole: ServiceOut, visit: Visit) -> list[Bar]:
     if not whole.flow:
         return []
     t, replies, edges = visit.t, whole.flow[0].replies, whole.edges_hours
-    names = [t("up to {hours} h", hours=edge) for edge in edges] + [t("over {hours} h", hours=edges[-1])]
+    names = [
+        t("up to {hours} h", hours=edges[0]),
+        *[t("{low} to {high} h", low=low, high=high) for low, high in pairwise(edges)],
+        t("over {hours} h", hours=edges[-1]),
+    ]
     most = max(replies) or 1
     return [
-        Bar(name, f"{n:,}", thousandths(n / most), [(t("of all"), rate_of(n, sum(replies)))])
+        Bar(name, f"{n:,}", thousandths(n / most), [(t("of all"), rate_of(n, sum(replies)), "")])
         for name, n in zip(names, replies, strict=True)
     ]
 
