@@ -13,9 +13,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise Failure(
-            f"Port {port} of {host} cannot be used: {(error.strerror or str(error)).lower()}."
-        ) from None
+        raise unusable(host, port, error) from None
     return listener
 
 
@@ -25,3 +23,7 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
     except Failure:
         return False
     return True
+
+
+def unusable(host: str, port: int, error: OSError) -> Failure:
+    return Failure(f"Port {port} of {host} cannot be used: {(error.strerror or str(error)).lower()}.")

@@ -5,8 +5,10 @@ import gc
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 from kernel.messaging.service import Node
 from kernel.runtime.logs import configure_logs
+from kernel.runtime.settings import ServiceSettings
 
 from crm import configuration, databases, ports, services
 
@@ -33,22 +35,33 @@ def serve(name: str, host: str, port: int) -> None:
     name = services.known(name)
     settings = configuration.load()
     # Before anything slow, so that a port in use is known at once.
-    listener = ports.listen(host, port)
+    with ports.listen(host, port) as listener:
+        app = make_app(name, settings)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=GRACE,
+        )
+        try:
+            Server(config, app.state.node).run(sockets=[listener])
+        except OSError as error:
+            # Another process has bound it at the same time and listened first.
+            raise ports.unusable(host, port, error) from None
+
+
+def make_app(name: str, settings: ServiceSettings) -> FastAPI:
     # Nothing of what is loaded now is ever garbage: looking for it would take a tenth of the start.
     gc.disable()
-    loaded = services.load(name)
-    asyncio.run(databases.check(settings.database_url))
-    configure_logs(name, settings.log_level)
-    app = loaded.create(settings)
-    gc.freeze()
-    gc.enable()
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        lifespan="on",
-        timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=GRACE,
-    )
-    Server(config, app.state.node).run(sockets=[listener])
+    try:
+        loaded = services.load(name)
+        asyncio.run(databases.check(settings.database_url))
+        configure_logs(name, settings.log_level)
+        app = loaded.create(settings)
+        gc.freeze()
+        return app
+    finally:
+        gc.enable()
