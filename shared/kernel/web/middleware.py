@@ -42,7 +42,7 @@ class Surroundings:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        headers = dict(reversed(scope["headers"]))
+        headers = scope["crm.headers"] = dict(reversed(scope["headers"]))
         trace = scope["crm.trace"] = _trace(headers)
         answer = _Answer(send, trace)
         try:

@@ -61,7 +61,7 @@ async def read_record(
 ) -> Response:
     handled = await load_record(call, aggregate, stream_id)
     headers = {"ETag": etag(handled.version), "Cache-Control": "private, no-cache"}
-    if call.header("if-none-match") == headers["ETag"]:
+    if call.header(b"if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     return Response(answer(handled).model_dump_json(), headers=headers, media_type="application/json")
 

@@ -37,8 +37,10 @@ class Call:
     principal: Principal
     trace: Trace
 
-    def header(self, name: str) -> str | None:
-        return self.request.headers.get(name)
+    def header(self, name: bytes) -> str | None:
+        """By its lower-case name; of several the first, as the middleware has laid them out."""
+        value: bytes | None = self.request.scope["crm.headers"].get(name)
+        return None if value is None else value.decode("latin-1")
 
 
 def call_of(request: Request) -> Call:
