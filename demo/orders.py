@@ -8,8 +8,8 @@ from demo.deals import PRODUCTS, Deal
 from demo.world import DAYS, Story, Year, identity, money, owner
 
 MONTH = 30.4
-# The chance of an order in a later month: a third of the customers come back soon, then ever fewer.
-RETURN, FADING = 0.42, 0.93
+# The chance of an order in a later month: half of the customers come back soon, then ever fewer.
+RETURN, FADING = 0.6, 0.92
 
 
 def orders(year: Year, won: Sequence[Deal]) -> Iterator[Story]:

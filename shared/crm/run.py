@@ -15,7 +15,6 @@ import httpx
 from kernel.runtime.settings import Events
 from rich.console import Console
 from rich.status import Status
-from rich.table import Table
 
 from crm.local import ROOT, Local, write_whole
 from crm.people import USERS
@@ -94,7 +93,7 @@ def seed(local: Local, stack: Stack, progress: Progress) -> None:
         return
     sys.path.insert(0, str(ROOT))
     company: Any = importlib.import_module("demo.company")
-    company.seed(stack.urls, local.token("admin"), local.folder / "demo.json", progress.tell)
+    company.seed(stack.urls, local.token("admin"), stack.notes / "demo.json", progress.tell)
 
 
 def describe(local: Local, stack: Stack) -> dict[str, Any]:
@@ -123,15 +122,13 @@ def console_link(local: Local, stack: Stack) -> str | None:
 
 
 def print_page(console: Console, local: Local, said: dict[str, Any]) -> None:
-    table = Table(box=None, show_header=False, padding=(0, 2))
-    for name, url in said["urls"].items():
-        table.add_row(f"[bold]{name}[/bold]", f"{url}/docs")
-    if said["console"]:
-        table.add_row("[bold]console[/bold]", said["console"])
-    table.add_row("data", str(local.folder))
-    table.add_row("logs", str(local.logs))
     console.print("\n[bold green]Guanxi is running.[/bold green]\n")
-    console.print(table)
+    places = {name: f"{url}/docs" for name, url in said["urls"].items()}
+    if said["console"]:
+        places["console"] = said["console"]
+    for name, place in (places | {"data": local.folder, "logs": local.logs}).items():
+        # Never cut off or broken: these are for copying.
+        console.print(f"  [bold]{name:<15}[/bold]{place}", soft_wrap=True)
     console.print("\nTokens for 12 hours (`crm token --role ROLE` makes another one):\n")
     for role, token in said["tokens"].items():
         console.print(f"  [bold]{role}[/bold]", soft_wrap=True)

@@ -45,6 +45,8 @@ class Stack:
         self.names = services.installed()
         self.ports = {name: port_base + services.NAMES.index(name) for name in self.names}
         self.urls = {name: f"http://{HOST}:{port}" for name, port in self.ports.items()}
+        # What was done to the databases of a server; beside them where they are ours, so that it goes with them.
+        self.notes = local.postgres
         self._events = events
         self._postgres: EmbeddedPostgres | None = None
         self._kafka: KafkaBroker | None = None
@@ -115,6 +117,8 @@ class Stack:
     def _start_postgres(self) -> str:
         if named := environ.get("CRM_DATABASE_URL"):
             asyncio.run(databases.check(named))
+            self.notes = self.local.folder / "servers" / hashlib.sha256(named.encode()).hexdigest()[:16]
+            self.notes.mkdir(parents=True, exist_ok=True)
             return named
         self._postgres = EmbeddedPostgres(self.local.postgres)
         deadline = time.monotonic() + SUCCESSION
@@ -141,7 +145,7 @@ class Stack:
 
     def _migrate(self, server: str) -> None:
         """In a process of its own, so that this one need not load all services; on our own server once per code."""
-        stamp, code = self.local.postgres / "migrated", fingerprint(self.names)
+        stamp, code = self.notes / "migrated", fingerprint(self.names)
         if self._postgres and stamp.exists() and stamp.read_text() == code:
             return
         done = subprocess.run(
@@ -154,8 +158,7 @@ class Stack:
         if done.returncode:
             told = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
             raise Failure(told[-1].removeprefix("crm: "))
-        if self._postgres:
-            stamp.write_text(code)
+        stamp.write_text(code)
 
     def _start_services(self, server: str, bootstrap: str) -> None:
         common = self._environment(bootstrap)

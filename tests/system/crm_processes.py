@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 from crm.local import ROOT
 
-PATIENCE = 60.0
+# For a machine that has much else to do.
+PATIENCE = 120.0
 
 
 def environment(**said: str) -> dict[str, str]:
@@ -68,17 +69,23 @@ def await_ready(url: str, process: "subprocess.Popen[str]") -> None:
         except httpx.TransportError:
             pass
         time.sleep(0.1)
-    raise AssertionError(f"not ready: {process.stdout.read() if process.stdout else ''}")
+    raise AssertionError(f"not ready: {last_words(process)}")
 
 
 def await_file(path: Path, process: "subprocess.Popen[str]") -> dict[str, Any]:
     deadline = time.monotonic() + PATIENCE
     while not path.exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            raise AssertionError(process.stdout.read() if process.stdout else "")
+            raise AssertionError(f"no {path}: {last_words(process)}")
         time.sleep(0.05)
     found: dict[str, Any] = json.loads(path.read_text())
     return found
+
+
+def last_words(process: "subprocess.Popen[str]") -> str:
+    """What it has said; a process that still runs is ended for that."""
+    process.terminate()
+    return process.communicate(timeout=PATIENCE)[0]
 
 
 def processes_of(words: str) -> list[int]:

@@ -25,8 +25,8 @@ from tests.system.crm_processes import (
     start,
 )
 
-# Alone on two cores the second start takes five to seven seconds; other tests may have the other core.
-SECOND_START = 25.0
+# Alone on two cores the second start takes less than ten seconds; other tests may have both of them.
+SECOND_START = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_the_first_run_has_everything_and_ends_in_good_order(folder: Path, ports
     assert "Guanxi is running." in told
     assert nothing_runs(folder, ports)
     assert (folder / "secrets.env").stat().st_mode & 0o777 == 0o600
-    assert json.loads((folder / "demo.json").read_text())["done"]
+    assert json.loads((folder / "pg" / "demo.json").read_text())["done"]
 
 
 def await_figures(said: dict[str, Any]) -> None:
