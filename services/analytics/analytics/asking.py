@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from analytics.semantics import Period
 
@@ -50,7 +50,12 @@ def _known_zone(name: str) -> str:
 
 
 Day = Annotated[date, BeforeValidator(_iso), AfterValidator(_in_range)]
-Month = Annotated[date, BeforeValidator(_first_of_month), AfterValidator(_in_range)]
+Month = Annotated[
+    date,
+    BeforeValidator(_first_of_month),
+    AfterValidator(_in_range),
+    WithJsonSchema({"type": "string", "pattern": f"^{_MONTH.pattern}$"}),
+]
 Zone = Annotated[str, AfterValidator(_known_zone), Field(max_length=64)]
 
 
