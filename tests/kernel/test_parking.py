@@ -16,8 +16,9 @@ from kernel.messaging.received import Received
 from kernel.messaging.records import Contracts, PublicRecord
 from kernel.runtime.embedded import EmbeddedPostgres
 from kernel.storage.database import Connection, Database
-from kernel.storage.migrations import KnownView, know_views
+from kernel.storage.migrations import know_views
 from kernel.storage.tables import analytics_metadata
+from kernel.storage.views import KnownView
 from kernel.testing.servers import fresh_database
 from kernel.testing.toy import NoteGrew, NoteTaken
 

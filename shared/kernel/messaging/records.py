@@ -1,12 +1,12 @@
 """The published record: a contract with its places and times; the same bytes of meaning on Kafka and in the feed."""
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from aiokafka.partitioner import murmur2
 from pydantic import TypeAdapter
 
 from kernel.messaging.service import Service, public_type
@@ -16,6 +16,7 @@ from kernel.storage.loading import recorded_from
 from kernel.storage.log import StoredEvent
 from kernel.storage.persons import person
 
+_M, _32 = 0x5BD1E995, 0xFFFFFFFF
 HEARTBEAT = "crm.heartbeat.v1"
 
 
@@ -42,7 +43,21 @@ class PublicRecord:
 
 def partition_of(stream_id: UUID, partitions: int) -> int:
     """Kafka's own default partitioner over the key as text, so that a producer in any language agrees."""
-    return int((murmur2(str(stream_id).encode()) & 0x7FFFFFFF) % partitions)
+    return (murmur2(str(stream_id).encode()) & 0x7FFFFFFF) % partitions
+
+
+def murmur2(key: bytes) -> int:
+    """MurmurHash2, 32 bits, with Kafka's seed; written out, because the library loads a whole Kafka client with it."""
+    length = len(key)
+    whole = length & ~3
+    h = 0x9747B28C ^ length
+    for (word,) in struct.iter_unpack("<I", key[:whole]):
+        k = word * _M & _32
+        h = (h * _M & _32) ^ ((k ^ k >> 24) * _M & _32)
+    if length > whole:
+        h = (h ^ int.from_bytes(key[whole:], "little")) * _M & _32
+    h = (h ^ h >> 13) * _M & _32
+    return h ^ h >> 15
 
 
 class Contracts:

@@ -16,9 +16,8 @@ from kernel.storage.codec import members
 from kernel.storage.committer import Committer
 from kernel.storage.database import Database
 from kernel.storage.keys import Keyring
-from kernel.storage.migrations import KnownView
 from kernel.storage.persons import person
-from kernel.storage.views import AnyRecorded
+from kernel.storage.views import AnyRecorded, KnownView
 
 
 def public_type(service: str, contract: type) -> str:

@@ -87,7 +87,8 @@ class EventCodec(Generic[Event]):
 
     def decode(self, type_: str, schema_version: int, data: Json, personal: Json | None) -> Event:
         """Merge, upcast, decode. A personal field that is not given is None: erased, or never to be seen here."""
-        merged = data | personal if personal else data
+        # A copy: what was read is shown to others too, as it lies.
+        merged = data | (personal or {})
         for upcast in self._upcasts.get(type_, ())[schema_version - 1 :]:
             type_, merged = upcast(type_, merged)
         kind = self._kinds.get(type_)

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from alembic import command, context
@@ -13,6 +12,7 @@ from sqlalchemy import MetaData, make_url, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from kernel.storage.log import DEFAULT_PARTITIONS, LOG_LOCK
+from kernel.storage.views import KnownView
 
 _VERSIONED = re.compile(r"_\d+$")
 _KNOW = """
@@ -34,14 +34,6 @@ SELECT gen_random_uuid(), 0, {DEFAULT_PARTITIONS}, (SELECT system_identifier FRO
        ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int
 WHERE NOT EXISTS (SELECT FROM incarnations) AND NOT EXISTS (SELECT FROM events)
 """
-
-
-@dataclass(frozen=True, slots=True)
-class KnownView:
-    """A view as a migration leaves it: its first version has the number of its shape."""
-
-    name: str
-    shape: int
 
 
 def run(metadata: MetaData) -> None:

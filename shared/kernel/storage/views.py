@@ -28,6 +28,14 @@ def own_event(event: AnyRecorded) -> UUID:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownView:
+    """A view as a migration leaves it: its first version has the number of its shape."""
+
+    name: str
+    shape: int
+
+
+@dataclass(frozen=True, slots=True)
 class PersonColumns:
     """`key` holds the person's id; the columns in `blank` are emptied when the person is erased."""
 

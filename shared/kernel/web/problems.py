@@ -10,7 +10,7 @@ from starlette.responses import Response
 from kernel.domain.errors import Conflict, Forbidden, Invalid, NotFound, Refused, Stale
 from kernel.storage.catalog import ViewUnknown
 from kernel.storage.codec import UnknownEvent
-from kernel.storage.failures import OutcomeUnknown, Unavailable
+from kernel.storage.failures import OutcomeUnknown, Unavailable, passing
 from kernel.storage.keys import KeyUnreadable
 
 MEDIA_TYPE = "application/problem+json"
@@ -142,6 +142,8 @@ def describe(error: Exception) -> Described:
         )
     if isinstance(error, Unavailable | OutcomeUnknown):
         return problem(error.code, str(error))
+    if passing(error):
+        return problem("UNAVAILABLE", "The database does not answer now.")
     return problem("INTERNAL", "An unexpected failure; it has been logged with this request's id.")
 
 
