@@ -1,0 +1,140 @@
+"""Lists: signed cursors of one query and one caller, and pages that neither repeat nor skip while rows come and go."""
+
+import random
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi import APIRouter, Query
+from kernel.storage.views import Row
+from kernel.testing.fixtures import api
+from kernel.testing.toy import cards, note
+from kernel.web.app import create_app
+from kernel.web.auth import Role
+from kernel.web.paging import ListQuery, list_page
+from kernel.web.policy import Policy, Scope
+from kernel.web.requests import Caller
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, Table
+from starlette.responses import Response
+
+from tests.kernel.model_source import START
+from tests.kernel.toys import Toy
+
+router = APIRouter()
+
+
+class NoteQuery(ListQuery):
+    sort: Literal["title", "-title", "created_at", "-created_at"] = "title"
+    title: str | None = None
+
+
+class Item(BaseModel):
+    id: UUID
+    title: str
+
+
+def conditions(query: NoteQuery, table: Table) -> list[ColumnElement[bool]]:
+    return [table.c.title == query.title] if query.title else []
+
+
+@router.get("/v1/notes")
+async def list_notes(query: Annotated[NoteQuery, Query()], call: Caller) -> Response:
+    def item(row: Row) -> Item:
+        return Item(id=row["id"], title=row["title"])
+
+    return await list_page(call, cards, note.category, query, lambda table: conditions(query, table), item)
+
+
+class Notes:
+    def __init__(self, toy: Toy, client: httpx.AsyncClient) -> None:
+        self.toy = toy
+        self.client = client
+
+    async def add(self, chance: random.Random, count: int) -> None:
+        """Titles and times that many notes share, so that only the id tells them apart."""
+        for _ in range(count):
+            await self.toy.rows(
+                "INSERT INTO toy_cards_1 VALUES ($1, $2, NULL, 0, 1, $3, $3)",
+                uuid4(),
+                chance.choice("abcäÄ关 "),
+                START + timedelta(microseconds=chance.randint(0, 3)),
+            )
+
+    async def ids(self) -> set[str]:
+        return {str(row["id"]) for row in await self.toy.rows("SELECT id FROM toy_cards_1")}
+
+    async def page(self, **query: Any) -> dict[str, Any]:
+        answer = await self.client.get("/v1/notes", params=query)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+@pytest.fixture
+async def notes(toy: Toy) -> AsyncIterator[Notes]:
+    policy = Policy(commands={}, reads={"note": {Role.ADMIN: Scope.ALL}})
+    app = create_app(toy.node, policy, title="Toy", routers=(router,))
+    async with api(app) as client:
+        yield Notes(toy, client)
+
+
+@pytest.mark.parametrize("sort", ["title", "-title", "created_at", "-created_at"])
+async def test_pages_are_the_whole_list_forwards_and_backwards(notes: Notes, sort: str) -> None:
+    await notes.add(random.Random(1), 40)
+    whole = (await notes.page(sort=sort, limit=200))["items"]
+    assert {item["id"] for item in whole} == await notes.ids()
+    for limit in (1, 7, 40):
+        page = await notes.page(sort=sort, limit=limit)
+        there, last = list(page["items"]), page
+        while cursor := last["next_cursor"]:
+            last = await notes.page(sort=sort, limit=limit, cursor=cursor)
+            there += last["items"]
+        assert there == whole
+        back = list(last["items"])
+        while cursor := last["prev_cursor"]:
+            last = await notes.page(sort=sort, limit=limit, cursor=cursor)
+            back = last["items"] + back
+        assert back == whole
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_what_stays_is_seen_exactly_once_while_rows_come_and_go(notes: Notes, seed: int) -> None:
+    chance = random.Random(seed)
+    await notes.add(chance, 30)
+    stays = await notes.ids()
+    sort = chance.choice(["title", "-title", "created_at", "-created_at"])
+    page = await notes.page(sort=sort, limit=4)
+    seen = [item["id"] for item in page["items"]]
+    while cursor := page["next_cursor"]:
+        await notes.add(chance, 2)
+        gone = chance.choice(sorted(await notes.ids()))
+        await notes.toy.rows("DELETE FROM toy_cards_1 WHERE id = $1::text::uuid", gone)
+        stays.discard(gone)
+        page = await notes.page(sort=sort, limit=4, cursor=cursor)
+        seen += [item["id"] for item in page["items"]]
+        if len(seen) > 120:
+            break
+    assert len(seen) == len(set(seen))
+    assert stays <= set(seen)
+
+
+async def test_a_cursor_belongs_to_one_query_and_one_caller(notes: Notes) -> None:
+    await notes.add(random.Random(2), 5)
+    cursor = (await notes.page(limit=2))["next_cursor"]
+
+    async def refused(cursor: str, **query: Any) -> str:
+        answer = await notes.client.get("/v1/notes", params={"cursor": cursor, **query})
+        assert answer.status_code == 400, answer.text
+        code: str = answer.json()["code"]
+        return code
+
+    assert await refused(cursor, sort="-title") == "CURSOR_MISMATCH"
+    assert await refused(cursor, title="a") == "CURSOR_MISMATCH"
+    for altered in ("A" + cursor[1:], cursor[:-8], cursor[:20], "ä", "x", "A" * 60):
+        assert await refused(altered) == "CURSOR_INVALID"
+    # Another size of page is the same query.
+    assert len((await notes.page(limit=1, cursor=cursor))["items"]) == 1
