@@ -174,9 +174,6 @@ async def test_a_batch_too_heavy_goes_on_in_the_next_one(each_toy: Toy) -> None:
     assert await each_toy.value(found, ids) >= 4
 
 
-@pytest.mark.xfail(
-    strict=True, reason="each postponed intent is put before the others: they come back reversed"
-)
 async def test_commands_that_are_postponed_keep_their_order(toy: Toy) -> None:
     committer = await toy.committer()
     ids: list[UUID] = [uuid4() for _ in range(6)]
