@@ -45,6 +45,12 @@ class ComplaintAssigned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ComplaintEscalated:
+    complaint_id: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FirstReplySent:
     complaint_id: UUID
 
@@ -87,6 +93,7 @@ ServiceDeskContract = (
     ReplyPolicyDefined
     | ComplaintRegistered
     | ComplaintAssigned
+    | ComplaintEscalated
     | FirstReplySent
     | FirstReplyOverdue
     | ComplaintResolved

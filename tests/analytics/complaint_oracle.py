@@ -49,6 +49,8 @@ def things_of(history: Sequence[tuple[object, datetime]]) -> list[tuple[datetime
             hours = (at - registered_at).total_seconds() / 3600
             limits = [limit for limit in (1, 4, 8, 24, 48, 72, 168) if hours > limit]
             things += [(at, index, "replied"), (at, index, f"class {len(limits)}")]
+        if isinstance(fact, desk.ComplaintEscalated):
+            things.append((at, index, "escalated"))
         if type(fact) in _NAMES:
             things.append((at, index, _NAMES[type(fact)]))
         if isinstance(fact, desk.FirstReplySent | desk.ComplaintResolved):

@@ -20,7 +20,7 @@ def complaint_histories(draw: st.DrawFn) -> list[History[ComplaintFact]]:
     return histories
 
 
-COMPLAINT_STEPS = "reply overdue assign resolve confirm reopen close".split()
+COMPLAINT_STEPS = "reply overdue assign escalate resolve confirm reopen close".split()
 _NEXT = {
     "open": {"resolve": "resolved"},
     "resolved": {"confirm": "confirmed", "reopen": "open", "close": "closed"},
@@ -35,7 +35,7 @@ def complaint_of(
     history: History[ComplaintFact] = [(registered(complaint_id, choice, due_at), registered_at)]
     status, episode, said = "open", 1, set[str]()
     for step, arg, at in steps:
-        if step in ("reply", "overdue", "assign"):
+        if step in ("reply", "overdue", "assign", "escalate"):
             if step in said or status != "open":
                 continue
             said |= {step} - {"assign"}
@@ -66,6 +66,8 @@ def registered(complaint_id: UUID, choice: int, due_at: datetime) -> ComplaintFa
 def _remark(complaint_id: UUID, step: str, arg: int, due_at: datetime) -> ComplaintFact:
     if step == "reply":
         return public.FirstReplySent(complaint_id=complaint_id)
+    if step == "escalate":
+        return public.ComplaintEscalated(complaint_id=complaint_id, reason="third-time")
     if step == "overdue":
         return public.FirstReplyOverdue(complaint_id=complaint_id, due_at=due_at)
     return public.ComplaintAssigned(

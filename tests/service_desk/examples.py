@@ -9,6 +9,7 @@ from kernel.domain.recorded import Recorded
 from service_desk.complaint.events import (
     ComplaintAssigned,
     ComplaintClosed,
+    ComplaintEscalated,
     ComplaintRegistered,
     ComplaintReopened,
     ComplaintResolved,
@@ -49,6 +50,7 @@ REGISTERED = ComplaintRegistered(
 GIVEN_TO_LINUS = ComplaintAssigned(
     owner_id=LINUS, owner_team="field", previous_owner_id=ADA, previous_owner_team="desk"
 )
+ESCALATED = ComplaintEscalated(reason="third-time")
 REPLIED = FirstReplySent(person_id=LI_NA, text="We are sorry and are looking into it.")
 OVERDUE = FirstReplyOverdue(due_at=NINE_NEXT_DAY)
 RESOLVED = ComplaintResolved(person_id=LI_NA, episode=1, solution="Replaced free of charge.")

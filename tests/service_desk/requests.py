@@ -28,6 +28,7 @@ EXAMPLES: dict[str, Json] = {
         "owner_team": "desk",
     },
     "complaints.assign": {"owner_id": str(LINUS), "owner_team": "field"},
+    "complaints.escalate": {"reason": "third-time"},
     "complaints.send-first-reply": {"text": "We are sorry and are looking into it."},
     "complaints.resolve": {"solution": "Replaced free of charge."},
     "complaints.confirm": {},

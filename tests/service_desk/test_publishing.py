@@ -11,6 +11,7 @@ from tests.service_desk.examples import (
     BROKEN_BEARING,
     CLOSED,
     CONFIRMED,
+    ESCALATED,
     GIVEN_TO_LINUS,
     HUAXIA,
     LI_NA,
@@ -66,6 +67,7 @@ def test_an_assigned_complaint_is_told_with_both_owners() -> None:
         (RESOLVED, public.ComplaintResolved(complaint_id=BROKEN_BEARING, episode=1)),
         (CONFIRMED, public.ResolutionConfirmed(complaint_id=BROKEN_BEARING, episode=1)),
         (REOPENED, public.ComplaintReopened(complaint_id=BROKEN_BEARING, episode=2)),
+        (ESCALATED, public.ComplaintEscalated(complaint_id=BROKEN_BEARING, reason="third-time")),
         (CLOSED, public.ComplaintClosed(complaint_id=BROKEN_BEARING, episode=1)),
     ],
 )

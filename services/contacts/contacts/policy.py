@@ -3,14 +3,8 @@
 from kernel.web.auth import Role
 from kernel.web.policy import Grants, Policy, Scope
 
-from contacts.company.commands import CorrectCompany, RegisterCompany, SetCompanyOwner
-from contacts.contact.commands import (
-    CorrectContact,
-    ErasePerson,
-    LinkContact,
-    RegisterContact,
-    SetContactOwner,
-)
+from contacts.company.commands import CompanyCommand, SetCompanyOwner
+from contacts.contact.commands import ContactCommand, ErasePerson, SetContactOwner
 
 WORK: Grants = {
     Role.SALES_REP: Scope.OWN,
@@ -25,12 +19,9 @@ READ: Grants = {**WORK, Role.SERVICE_AGENT: Scope.ALL, Role.SERVICE_MANAGER: Sco
 
 policy = Policy(
     commands={
-        RegisterCompany: WORK,
-        CorrectCompany: WORK,
+        CompanyCommand: WORK,
         SetCompanyOwner: ASSIGN,
-        RegisterContact: WORK,
-        CorrectContact: WORK,
-        LinkContact: WORK,
+        ContactCommand: WORK,
         SetContactOwner: ASSIGN,
         ErasePerson: ERASE,
     },

@@ -3,24 +3,9 @@
 from kernel.web.auth import Role
 from kernel.web.policy import Grants, Policy, Scope
 
-from opportunities.opportunity.commands import (
-    ChangeAmount,
-    ChangeExpectedClose,
-    CreateOpportunity,
-    EnterStage,
-    LoseOpportunity,
-    ReassignOpportunity,
-    ReopenOpportunity,
-    VoidStageEntry,
-    WinOpportunity,
-)
-from opportunities.order.commands import CancelOrder, PlaceOrder
-from opportunities.pipeline.commands import (
-    DefinePipeline,
-    RedefinePipeline,
-    ReinstatePipeline,
-    RetirePipeline,
-)
+from opportunities.opportunity.commands import OpportunityCommand
+from opportunities.order.commands import OrderCommand
+from opportunities.pipeline.commands import PipelineCommand
 
 # A rep takes over unassigned deals and hands on own ones, and never learns of a colleague's.
 WORK: Grants = {
@@ -39,22 +24,6 @@ KNOW: Grants = {
 }
 
 policy = Policy(
-    commands={
-        DefinePipeline: RULE,
-        RedefinePipeline: RULE,
-        RetirePipeline: RULE,
-        ReinstatePipeline: RULE,
-        CreateOpportunity: WORK,
-        EnterStage: WORK,
-        VoidStageEntry: WORK,
-        ChangeAmount: WORK,
-        ChangeExpectedClose: WORK,
-        ReassignOpportunity: WORK,
-        WinOpportunity: WORK,
-        LoseOpportunity: WORK,
-        ReopenOpportunity: WORK,
-        PlaceOrder: WORK,
-        CancelOrder: WORK,
-    },
+    commands={PipelineCommand: RULE, OpportunityCommand: WORK, OrderCommand: WORK},
     reads={"pipeline": KNOW, "opportunity": WORK, "order": WORK},
 )

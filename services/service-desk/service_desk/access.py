@@ -3,16 +3,8 @@
 from kernel.web.auth import Role
 from kernel.web.policy import Grants, Policy, Scope
 
-from service_desk.complaint.commands import (
-    AssignComplaint,
-    CloseComplaint,
-    ConfirmResolution,
-    RegisterComplaint,
-    ReopenComplaint,
-    ResolveComplaint,
-    SendFirstReply,
-)
-from service_desk.policy.commands import DefineReplyPolicy
+from service_desk.complaint.commands import ComplaintCommand, RegisterComplaint
+from service_desk.policy.commands import ReplyPolicyCommand
 
 # Whoever is free takes the next case, so the desk works on all of them.
 DESK: Grants = {
@@ -27,15 +19,6 @@ DEFINE: Grants = {Role.SERVICE_MANAGER: Scope.ALL, Role.ADMIN: Scope.ALL, Role.S
 EVERYONE: Grants = dict.fromkeys(Role, Scope.ALL)
 
 access = Policy(
-    commands={
-        RegisterComplaint: WITH_SALES,
-        AssignComplaint: DESK,
-        SendFirstReply: DESK,
-        ResolveComplaint: DESK,
-        ConfirmResolution: DESK,
-        ReopenComplaint: DESK,
-        CloseComplaint: DESK,
-        DefineReplyPolicy: DEFINE,
-    },
+    commands={ComplaintCommand: DESK, RegisterComplaint: WITH_SALES, ReplyPolicyCommand: DEFINE},
     reads={"complaint": WITH_SALES, "reply_policy": EVERYONE},
 )

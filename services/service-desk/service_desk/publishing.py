@@ -9,6 +9,7 @@ from kernel.domain.recorded import Recorded
 from service_desk.complaint.events import (
     ComplaintAssigned,
     ComplaintClosed,
+    ComplaintEscalated,
     ComplaintEvent,
     ComplaintRegistered,
     ComplaintReopened,
@@ -45,6 +46,8 @@ def told_of_complaint(complaint_id: UUID, fact: ComplaintEvent) -> public.Servic
                 previous_owner_id=fact.previous_owner_id,
                 previous_owner_team=fact.previous_owner_team,
             )
+        case ComplaintEscalated():
+            return public.ComplaintEscalated(complaint_id=complaint_id, reason=fact.reason)
         case FirstReplySent():
             return public.FirstReplySent(complaint_id=complaint_id)
         case FirstReplyOverdue():

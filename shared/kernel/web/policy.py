@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import ColumnElement, FromClause, or_, true
 
@@ -25,10 +25,18 @@ Grants = Mapping[Role, Scope]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`commands` by command class, `reads` by category."""
+    """`commands` by command class, or for all commands of an aggregate by their union; `reads` by category.
 
-    commands: Mapping[type, Grants]
+    What is said of one class goes before what is said of its union.
+    """
+
+    commands: Mapping[Any, Grants]
     reads: Mapping[str, Grants]
+
+    def __post_init__(self) -> None:
+        unions = {cls: grants for union, grants in self.commands.items() for cls in get_args(union)}
+        classes = {cls: grants for cls, grants in self.commands.items() if not get_args(cls)}
+        object.__setattr__(self, "commands", {**unions, **classes})
 
     def command_scope(self, principal: Principal, command: type) -> Scope:
         return _scope(principal, self.commands.get(command, {}))

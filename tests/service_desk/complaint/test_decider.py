@@ -10,6 +10,7 @@ from service_desk.complaint.commands import (
     CloseComplaint,
     ComplaintCommand,
     ConfirmResolution,
+    EscalateComplaint,
     NoteReplyOverdue,
     RegisterComplaint,
     ReopenComplaint,
@@ -23,6 +24,7 @@ from tests.service_desk.examples import (
     ADA,
     CLOSED,
     CONFIRMED,
+    ESCALATED,
     GIVEN_TO_LINUS,
     HUAXIA,
     LI_NA,
@@ -137,6 +139,14 @@ def test_a_reopened_complaint_ends_its_second_episode() -> None:
     reopened.when(RESOLVE, CONFIRM).then(replace(CONFIRMED, episode=2))
     reopened.when(RESOLVE, CLOSE).then(replace(CLOSED, episode=2))
     reopened.when(RESOLVE, REOPEN).then(replace(REOPENED, episode=3))
+
+
+def test_a_complaint_is_passed_up_once_and_again_after_it_came_back() -> None:
+    escalate = EscalateComplaint(reason="third-time")
+    complaint.given(REGISTERED).when(escalate).then(ESCALATED)
+    complaint.given(REGISTERED, ESCALATED).when(escalate).then_nothing()
+    complaint.given(REGISTERED, ESCALATED, RESOLVED, REOPENED).when(escalate).then(ESCALATED)
+    complaint.given(REGISTERED, RESOLVED).when(escalate).then_refused(Conflict, "COMPLAINT_NOT_OPEN")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from service_desk.complaint.commands import (
     CloseComplaint,
     ComplaintCommand,
     ConfirmResolution,
+    EscalateComplaint,
     NoteReplyOverdue,
     RegisterComplaint,
     ReopenComplaint,
@@ -49,6 +50,7 @@ registrations = st.builds(
 )
 others: st.SearchStrategy[ComplaintCommand] = st.one_of(
     st.builds(AssignComplaint, **ownership),
+    st.builds(EscalateComplaint, reason=st.just("third-time")),
     st.builds(SendFirstReply, text=words, at=times),
     st.builds(NoteReplyOverdue, at=times),
     st.builds(ResolveComplaint, solution=words, at=times),

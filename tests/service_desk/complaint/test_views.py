@@ -21,7 +21,7 @@ async def found(client: httpx.AsyncClient, **query: Any) -> list[str]:
 async def test_a_row_shows_what_the_record_says_after_every_step(admin: httpx.AsyncClient) -> None:
     customer = str(uuid4())
     made = await register(admin, customer_id=customer, person_id=str(uuid4()), category="product")
-    steps = ["send-first-reply", "resolve", "confirm", "close", "reopen"]
+    steps = ["escalate", "send-first-reply", "resolve", "confirm", "close", "reopen"]
     await send(admin, "complaints.assign", made["id"])
     for number, name in enumerate(["assign", *steps], 2):
         if name != "assign":
@@ -32,6 +32,7 @@ async def test_a_row_shows_what_the_record_says_after_every_step(admin: httpx.As
         assert row.pop("etag") == f'"v{number}"'
         assert row.pop("created_at") == record["opened_at"]
         assert row.pop("updated_at")
+        assert row.pop("escalated") == (record["escalated_at"] is not None)
         assert row.pop("replied") == (record["replied_at"] is not None)
         assert row == {field: record[field] for field in row}, name
 

@@ -1,14 +1,13 @@
 """Complaint questions answered: which cells serve, what the semantics make of them, in the words of the API."""
 
 import asyncio
-from dataclasses import asdict
 from zoneinfo import ZoneInfo
 
 from analytics.answering import PeriodOut, as_of
 from analytics.reading import Knowledge
 from analytics.semantics import Cells, Period
 from analytics.service import semantics
-from analytics.service.models import FlowRow, OpenRow, ServiceOut, ServiceQuery
+from analytics.service.models import ServiceOut, ServiceQuery
 from analytics.views import complaints
 
 _EDGES = [int(edge.total_seconds()) // 3600 for edge in semantics.EDGES]
@@ -26,8 +25,8 @@ async def service(known: Knowledge, query: ServiceQuery, zone: ZoneInfo) -> Serv
         period=PeriodOut.of(period),
         breakdown=desk.breakdown,
         edges_hours=_EDGES,
-        flow=[FlowRow.model_validate(asdict(row)) for row in desk.flow],
-        open=[OpenRow.model_validate(asdict(row)) for row in desk.open],
+        flow=desk.flow,
+        open=desk.open,
     )
 
 

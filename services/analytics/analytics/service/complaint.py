@@ -11,6 +11,7 @@ from uuid import UUID
 from contracts.service_desk import (
     ComplaintAssigned,
     ComplaintClosed,
+    ComplaintEscalated,
     ComplaintRegistered,
     ComplaintReopened,
     ComplaintResolved,
@@ -24,6 +25,7 @@ from analytics.semantics import Moment, Owner, Record
 ComplaintFact = (
     ComplaintRegistered
     | ComplaintAssigned
+    | ComplaintEscalated
     | FirstReplySent
     | FirstReplyOverdue
     | ComplaintResolved
@@ -58,6 +60,7 @@ class Complaint:
     owners: tuple[Owner, ...] = ()
     reply: Reply | None = None
     told_overdue: bool = False
+    escalations: tuple[Moment, ...] = ()
     turns: tuple[Turn, ...] = ()
 
 
@@ -85,6 +88,8 @@ def project(complaint: Complaint, record: Record[ComplaintFact]) -> Complaint:
         case ComplaintAssigned() as fact:
             owner = Owner(at, turn, fact.owner_id, fact.owner_team)
             return replace(complaint, turn=turn, owners=(*complaint.owners, owner))
+        case ComplaintEscalated():
+            return replace(complaint, turn=turn, escalations=(*complaint.escalations, (at, turn)))
         case FirstReplySent():
             return replace(complaint, turn=turn, reply=complaint.reply or Reply(at, turn))
         case FirstReplyOverdue():
@@ -139,5 +144,6 @@ def as_at(complaint: Complaint, at: datetime) -> Complaint:
         owners=tuple(owner for owner in complaint.owners if owner.at <= at),
         reply=complaint.reply if complaint.reply and complaint.reply.at <= at else None,
         told_overdue=is_late(complaint) and complaint.due_at is not None and complaint.due_at <= at,
+        escalations=tuple(moment for moment in complaint.escalations if moment[0] <= at),
         turns=tuple(turn for turn in complaint.turns if turn.at <= at),
     )

@@ -2,7 +2,8 @@
 
 A key is (view, dimension, day, value), four texts:
 - flow: each thing on the day (of the company's zone) on which it occurred, under the owner of that moment ->
-  (registered, replied, met, late, resolved, reopened, confirmed, closed, then the replies by elapsed hours).
+  (registered, replied, met, late, resolved, reopened, confirmed, closed, escalated, then the replies by elapsed
+  hours).
   `resolved` to `closed` count every episode; `met` is counted on the day on which a reply or a solution kept
   the promise and `late` on that of the due time, so that it does not wait for an answer that never comes.
 - open: day "", under the present owner -> (open, thereof unanswered, thereof late, resolved but not closed).
@@ -34,7 +35,7 @@ Dimension = Literal["all", "owner", "channel"]
 EDGES = tuple(timedelta(hours=hours) for hours in (1, 4, 8, 24, 48, 72, 168))
 """Upper limits of the classes of elapsed time, each within its class; the eighth class has none."""
 
-REGISTERED, REPLIED, MET, LATE, RESOLVED, REOPENED, CONFIRMED, CLOSED, FIRST_CLASS = range(9)
+REGISTERED, REPLIED, MET, LATE, RESOLVED, REOPENED, CONFIRMED, CLOSED, ESCALATED, FIRST_CLASS = range(10)
 _WIDTH = FIRST_CLASS + len(EDGES) + 1
 _PLACES = {"resolved": RESOLVED, "reopened": REOPENED, "confirmed": CONFIRMED, "closed": CLOSED}
 
@@ -57,6 +58,7 @@ class DeskRow:
     reopen_rate: float | None
     confirmed: int
     closed: int
+    escalated: int
     replies: Numbers
     within_day: float | None
 
@@ -158,6 +160,8 @@ def _things(complaint: Complaint) -> Iterator[tuple[Moment, int]]:
     if reply is not None and registered_at is not None:
         yield reply, REPLIED
         yield reply, FIRST_CLASS + bisect_left(EDGES, reply.at - registered_at)
+    for moment in complaint.escalations:
+        yield moment, ESCALATED
     for turn in complaint.turns:
         yield turn[:2], _PLACES[turn.kind]
 
@@ -188,6 +192,7 @@ def _row(day: str, value: str, numbers: Numbers) -> DeskRow:
         reopen_rate=rate(numbers[REOPENED], numbers[RESOLVED]),
         confirmed=numbers[CONFIRMED],
         closed=numbers[CLOSED],
+        escalated=numbers[ESCALATED],
         replies=replies,
         within_day=rate(sum(replies[: EDGES.index(timedelta(days=1)) + 1]), numbers[REPLIED]),
     )

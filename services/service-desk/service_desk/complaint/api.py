@@ -21,6 +21,7 @@ from service_desk.complaint.commands import (
     AssignComplaint,
     CloseComplaint,
     ConfirmResolution,
+    EscalateComplaint,
     RegisterComplaint,
     ReopenComplaint,
     ResolveComplaint,
@@ -62,6 +63,13 @@ class Assignment(CommandBody):
 
     def command(self) -> AssignComplaint:
         return AssignComplaint(owner_id=self.owner_id, owner_team=self.owner_team)
+
+
+class Escalation(CommandBody):
+    reason: Slug = Field(examples=["third-time"])
+
+    def command(self) -> EscalateComplaint:
+        return EscalateComplaint(reason=self.reason)
 
 
 class FirstReply(CommandBody):
@@ -135,6 +143,7 @@ operations = route(
             creates=True,
         ),
         step("assign", Assignment, "Say who takes care of a complaint", if_match=True),
+        step("escalate", Escalation, "Pass a complaint up"),
         step("send-first-reply", FirstReply, "Give the promised first reply"),
         step("resolve", Resolution, "Resolve a complaint"),
         step("confirm", Confirmation, "Note that the customer calls it solved"),

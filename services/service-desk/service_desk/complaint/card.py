@@ -12,6 +12,7 @@ from service_desk.complaint.decider import Complaint
 from service_desk.complaint.events import (
     ComplaintAssigned,
     ComplaintClosed,
+    ComplaintEscalated,
     ComplaintEvent,
     ComplaintRegistered,
     ComplaintReopened,
@@ -43,6 +44,8 @@ class ComplaintOut(BaseModel):
     reply_due_at: datetime
     reply_missed: bool = Field(False, description="the promised first reply did not come in time")
     overdue: bool = Field(False, description="it is late and still owed")
+    escalated_at: datetime | None = None
+    escalation_reason: str | None = None
     replied_at: datetime | None = None
     reply: str | None = None
     resolved_at: datetime | None = None
@@ -76,6 +79,8 @@ def shown(event: Recorded[ComplaintEvent]) -> dict[str, Any]:
             return {**promised(fact), "opened_at": event.occurred_at}
         case FirstReplyOverdue():
             return {"reply_missed": True, "overdue": True}
+        case ComplaintEscalated() as fact:
+            return {"escalated_at": event.occurred_at, "escalation_reason": fact.reason}
         case FirstReplySent() as fact:
             return {"replied_at": event.occurred_at, "reply": fact.text, "overdue": False}
         case ComplaintResolved() as fact:
@@ -83,7 +88,16 @@ def shown(event: Recorded[ComplaintEvent]) -> dict[str, Any]:
         case ResolutionConfirmed():
             return {"confirmed_at": event.occurred_at}
         case ComplaintReopened() as fact:
-            ended = dict.fromkeys(("resolved_at", "solution", "confirmed_at", "closed_at"))
+            ended = dict.fromkeys(
+                (
+                    "resolved_at",
+                    "solution",
+                    "confirmed_at",
+                    "closed_at",
+                    "escalated_at",
+                    "escalation_reason",
+                )
+            )
             return {**ended, "reopened_at": event.occurred_at, "reopening_reason": fact.reason}
         case ComplaintClosed():
             return {"closed_at": event.occurred_at}

@@ -28,6 +28,11 @@ class AssignComplaint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EscalateComplaint:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SendFirstReply:
     """`text` is None where the reply was given elsewhere, on the phone for one."""
 
@@ -66,6 +71,7 @@ class CloseComplaint:
 ComplaintCommand = (
     RegisterComplaint
     | AssignComplaint
+    | EscalateComplaint
     | SendFirstReply
     | NoteReplyOverdue
     | ResolveComplaint

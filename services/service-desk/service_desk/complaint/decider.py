@@ -15,6 +15,7 @@ from service_desk.complaint.commands import (
     CloseComplaint,
     ComplaintCommand,
     ConfirmResolution,
+    EscalateComplaint,
     NoteReplyOverdue,
     RegisterComplaint,
     ReopenComplaint,
@@ -24,6 +25,7 @@ from service_desk.complaint.commands import (
 from service_desk.complaint.events import (
     ComplaintAssigned,
     ComplaintClosed,
+    ComplaintEscalated,
     ComplaintEvent,
     ComplaintRegistered,
     ComplaintReopened,
@@ -52,6 +54,7 @@ class Complaint:
     person_id: UUID | None = None
     owner_id: UUID | None = None
     owner_team: str | None = None
+    escalated: bool = False
     replied: bool = False
     reply_due_at: datetime | None = None
 
@@ -67,6 +70,8 @@ def decide(complaint: Complaint, command: ComplaintCommand, policy: ReplyPolicy)
     match command:
         case AssignComplaint():
             return assign(complaint, command)
+        case EscalateComplaint():
+            return escalate(complaint, command)
         case SendFirstReply():
             return send_first_reply(complaint, command)
         case NoteReplyOverdue():
@@ -95,6 +100,8 @@ def evolve(complaint: Complaint, event: ComplaintEvent) -> Complaint:
             )
         case ComplaintAssigned():
             return replace(complaint, owner_id=event.owner_id, owner_team=event.owner_team)
+        case ComplaintEscalated():
+            return replace(complaint, escalated=True)
         case FirstReplySent():
             return replace(complaint, replied=True, reply_due_at=None)
         case FirstReplyOverdue():
@@ -105,7 +112,7 @@ def evolve(complaint: Complaint, event: ComplaintEvent) -> Complaint:
         case ResolutionConfirmed():
             return replace(complaint, status=Status.CONFIRMED)
         case ComplaintReopened():
-            return replace(complaint, status=Status.OPEN, episode=event.episode)
+            return replace(complaint, status=Status.OPEN, episode=event.episode, escalated=False)
         case ComplaintClosed():
             return replace(complaint, status=Status.CLOSED)
         case _:
@@ -146,6 +153,13 @@ def assign(complaint: Complaint, command: AssignComplaint) -> Sequence[Complaint
             previous_owner_team=complaint.owner_team,
         )
     ]
+
+
+def escalate(complaint: Complaint, command: EscalateComplaint) -> Sequence[ComplaintEvent]:
+    if complaint.escalated:
+        return []
+    must_be_open(complaint)
+    return [ComplaintEscalated(reason=command.reason)]
 
 
 def send_first_reply(complaint: Complaint, command: SendFirstReply) -> Sequence[ComplaintEvent]:

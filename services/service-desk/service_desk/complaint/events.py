@@ -34,6 +34,13 @@ class ComplaintAssigned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ComplaintEscalated:
+    """Passed up, because it is more than the desk can settle; `reason` is a slug of an open list."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FirstReplySent:
     person_id: UUID | None
     text: Personal[str]
@@ -80,6 +87,7 @@ class ComplaintClosed:
 ComplaintEvent = (
     ComplaintRegistered
     | ComplaintAssigned
+    | ComplaintEscalated
     | FirstReplySent
     | FirstReplyOverdue
     | ComplaintResolved

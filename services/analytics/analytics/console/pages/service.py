@@ -7,7 +7,8 @@ from analytics.console.page import Bar, Card, Choice, Page, named, rate_of, thou
 from analytics.console.visits import Visit
 from analytics.reading import Knowledge
 from analytics.service.answers import service
-from analytics.service.models import FlowRow, ServiceOut, ServiceQuery
+from analytics.service.models import ServiceOut, ServiceQuery
+from analytics.service.semantics import DeskRow
 
 BREAKDOWNS = ("all", "owner", "channel")
 
@@ -112,7 +113,7 @@ def _columns(visit: Visit) -> list[Column]:
     return [Column(visit.t(name)) for name in names.split(",")]
 
 
-def _numbers(row: FlowRow) -> list[Cell]:
+def _numbers(row: DeskRow) -> list[Cell]:
     return [
         count(row.registered),
         count(row.replied),

@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, DateTime, Ind
 from service_desk.complaint.events import (
     ComplaintAssigned,
     ComplaintClosed,
+    ComplaintEscalated,
     ComplaintRegistered,
     ComplaintReopened,
     ComplaintResolved,
@@ -51,6 +52,7 @@ def registered(event: AnyRecorded, fact: ComplaintRegistered) -> Row:
         # Whose key the words are sealed with: the one who complained or, unnamed, the complaint itself.
         "sealed_for": fact.person_id or event.stream_id,
         "status": "open",
+        "escalated": False,
         "replied": False,
         "overdue": False,
         "created_at": event.occurred_at,
@@ -62,6 +64,8 @@ def changed(event: AnyRecorded) -> dict[str, Any]:
     match event.fact:
         case ComplaintAssigned() as fact:
             return {"owner_id": fact.owner_id, "owner_team": fact.owner_team}
+        case ComplaintEscalated():
+            return {"escalated": True}
         case FirstReplySent():
             return {"replied": True, "overdue": False}
         case FirstReplyOverdue():
@@ -72,7 +76,7 @@ def changed(event: AnyRecorded) -> dict[str, Any]:
         case ResolutionConfirmed():
             return {"status": "confirmed"}
         case ComplaintReopened():
-            return {"status": "open"}
+            return {"status": "open", "escalated": False}
         case ComplaintClosed():
             return {"status": "closed"}
     return {}
@@ -97,6 +101,7 @@ queue = Rows(
         Column("owner_id", Uuid),
         Column("owner_team", Text),
         Column("reply_due_at", DateTime(timezone=True), nullable=False),
+        Column("escalated", Boolean, nullable=False),
         Column("replied", Boolean, nullable=False),
         Column("overdue", Boolean, nullable=False),
         Column("version", Integer, nullable=False),
@@ -126,13 +131,14 @@ class QueueQuery(ListQuery):
     priority: Slug | None = None
     owner_id: UUID | None = None
     customer_id: UUID | None = None
+    escalated: bool | None = None
     overdue: bool | None = Field(None, description="whether a promised first reply is late and still owed")
 
 
 def conditions(query: QueueQuery, table: Table) -> list[ColumnElement[bool]]:
     found = [
         table.c[name] == value
-        for name in ("priority", "owner_id", "customer_id", "overdue")
+        for name in ("priority", "owner_id", "customer_id", "escalated", "overdue")
         if (value := getattr(query, name)) is not None
     ]
     if query.status != "any":
@@ -155,6 +161,7 @@ class QueueItem(BaseModel):
     owner_id: UUID | None
     owner_team: str | None
     reply_due_at: datetime
+    escalated: bool
     replied: bool
     overdue: bool
     created_at: datetime

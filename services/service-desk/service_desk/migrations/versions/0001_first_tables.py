@@ -38,6 +38,7 @@ def upgrade() -> None:
     sa.Column('owner_id', sa.Uuid(), nullable=True),
     sa.Column('owner_team', sa.Text(), nullable=True),
     sa.Column('reply_due_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('escalated', sa.Boolean(), nullable=False),
     sa.Column('replied', sa.Boolean(), nullable=False),
     sa.Column('overdue', sa.Boolean(), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
