@@ -1,0 +1,121 @@
+"""From the commit of a command to its place in analytics, at a steady rate, over the feed and over Kafka."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import httpx
+from crm import topics
+from crm.local import KAFKA_LIBS
+from kernel.runtime import broker
+from kernel.runtime.broker import KafkaBroker
+
+from tests.bench.commands import COMPANY, PERSON
+from tests.bench.figures import Figure
+from tests.bench.setting import NotPossible, Setting, system
+
+NAME = "visible"
+PER_SECOND = 200
+SAMPLE = 20
+COMPLAINT = {
+    "customer_id": "01920000-0000-7000-8000-00000000c001",
+    "subject": "Broken bearing",
+    "description": "Three of forty arrived cracked.",
+    "channel": "phone",
+}
+ORDER = {
+    "customer_id": "01920000-0000-7000-8000-00000000c001",
+    "lines": [{"product": "pump", "quantity": 2, "unit_price": {"amount": "200.00", "currency": "CNY"}}],
+}
+KINDS: Sequence[tuple[str, str, dict[str, Any]]] = (
+    ("contacts", "/v1/contacts", {key: value for key, value in PERSON.items() if key != "email"}),
+    ("contacts", "/v1/companies", COMPANY),
+    ("opportunities", "/v1/orders", ORDER),
+    ("service-desk", "/v1/complaints", COMPLAINT),
+)
+_LATENCIES = """
+SELECT extract(epoch FROM received_at - recorded_at)::float * 1000 FROM received WHERE recorded_at >= $1
+"""
+
+
+def run(given: Setting) -> Iterator[Figure]:
+    yield from _measured(given, "feed", {})
+    if broker.missing_tools(KAFKA_LIBS):
+        raise NotPossible(f"Kafka needs Java 17 and Maven: {broker.INSTALL}")
+    with KafkaBroker(Path(given.local.kafka), libs=KAFKA_LIBS) as kafka:
+        topics.ensure(kafka.bootstrap, partitions=12, retention_days=0, replicas=1)
+        how = {"CRM_EVENTS": "kafka", "CRM_KAFKA_BOOTSTRAP": kafka.bootstrap}
+        yield from _measured(given, "Kafka", how)
+
+
+def _measured(given: Setting, way: str, how: dict[str, str]) -> Iterator[Figure]:
+    with ExitStack() as stack:
+        urls, _ = stack.enter_context(system(given, **how))
+        given.tell(f"{PER_SECOND} commands a second, over {way}")
+        began, seen = asyncio.run(_send(given, urls, max(3.0, given.seconds)))
+        received = asyncio.run(_received(given, began))
+    if not received or not seen:
+        raise NotPossible(f"nothing arrived over {way}")
+    yield Figure(NAME, f"{way}: p50, commit to received", _share(received, 0.5), "ms", at_most=40)
+    yield Figure(NAME, f"{way}: p99, commit to received", _share(received, 0.99), "ms", at_most=250)
+    yield Figure(NAME, f"{way}: p50, answer to a reader that waits", _share(seen, 0.5), "ms")
+    yield Figure(NAME, f"{way}: p99, answer to a reader that waits", _share(seen, 0.99), "ms")
+
+
+async def _send(given: Setting, urls: dict[str, str], seconds: float) -> tuple[Any, list[float]]:
+    """Keeps the rate whatever the answers take; a sample is followed into analytics by its Consistency-Token."""
+    random, seen, tasks = Random(1), list[float](), set[asyncio.Task[None]]()
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+    async with httpx.AsyncClient(
+        headers=given.bearer(), timeout=30, limits=limits, trust_env=False
+    ) as client:
+
+        async def one(follow: bool) -> None:
+            service, path, body = random.choice(KINDS)
+            headers = {"Idempotency-Key": str(uuid4())}
+            answer = await client.post(urls[service] + path, json=body, headers=headers)
+            answer.raise_for_status()
+            answered = time.perf_counter()
+            if follow:
+                wanted = {
+                    "Consistency-Token": answer.headers["Consistency-Token"],
+                    "Prefer": "wait=5, handling=strict",
+                }
+                read = await client.get(f"{urls['analytics']}/v1/pipelines", headers=wanted)
+                read.raise_for_status()
+                seen.append((time.perf_counter() - answered) * 1000)
+
+        for _ in range(20):
+            await one(follow=True)
+        seen.clear()
+        connection = await asyncpg.connect(given.database("analytics"))
+        began = await connection.fetchval("SELECT clock_timestamp()")
+        await connection.close()
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        for number in range(int(seconds * PER_SECOND)):
+            await asyncio.sleep(max(0.0, start + number / PER_SECOND - loop.time()))
+            task = asyncio.create_task(one(follow=number % SAMPLE == 0))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        await asyncio.gather(*tasks)
+    return began, seen
+
+
+async def _received(given: Setting, began: Any) -> list[float]:
+    await asyncio.sleep(1)
+    connection = await asyncpg.connect(given.database("analytics"))
+    try:
+        return [row[0] for row in await connection.fetch(_LATENCIES, began)]
+    finally:
+        await connection.close()
+
+
+def _share(values: Sequence[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
