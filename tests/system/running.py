@@ -1,5 +1,6 @@
 """The whole product as processes of their own: real PostgreSQL, real services, and a real Kafka where it is wanted."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -17,9 +18,11 @@ import httpx
 import psycopg
 from crm import services, topics
 from crm.local import Local
+from kernel.messaging.topics import administering
 from kernel.runtime.broker import KafkaBroker, free_port
 from kernel.runtime.embedded import EmbeddedPostgres
 from kernel.runtime.guarded import Guarded
+from kernel.runtime.postgres_host import default_binaries
 from kernel.runtime.settings import Events
 
 NAMES = services.NAMES
@@ -32,6 +35,7 @@ class System:
     """Databases of its own on a server that others may use too; `with` ends every process it started."""
 
     def __init__(self, folder: Path, postgres: EmbeddedPostgres, kafka: KafkaBroker | None = None) -> None:
+        """Events travel by Kafka where there is one; `events` may be changed while nothing runs."""
         self.local = Local(folder)
         self.postgres = postgres
         self.kafka = kafka
@@ -60,6 +64,8 @@ class System:
         self.stop()
         self.http.close()
         self.start_servers()
+        if self.kafka:
+            asyncio.run(self.delete_topics())
         for database in self.databases.values():
             self.postgres.drop_database(database)
 
@@ -67,6 +73,11 @@ class System:
 
     def start(self, names: Iterable[str] = NAMES) -> None:
         """Starts these services and waits until each is ready."""
+        self.launch(names)
+        for name in names:
+            eventually(lambda name=name: self.is_ready(name), f"{name} is ready")  # type: ignore[misc]
+
+    def launch(self, names: Iterable[str]) -> None:
         for name in names:
             self.processes[name] = Guarded(
                 [sys.executable, "-m", "crm", "serve", name, "--host", HOST, "--port", str(self.ports[name])],
@@ -75,8 +86,6 @@ class System:
                 environment=self.environment(name),
             )
             self.processes[name].start()
-        for name in names:
-            eventually(lambda name=name: self.is_ready(name), f"{name} is ready")  # type: ignore[misc]
 
     def stop(self, names: Iterable[str] = NAMES) -> None:
         running = [self.processes.pop(name) for name in names if name in self.processes]
@@ -140,9 +149,22 @@ class System:
             timeout=PATIENCE,
         )
 
+    def dump(self, name: str) -> str:
+        """The whole database as SQL: every column of every row."""
+        words = [str(default_binaries() / "pg_dump"), "--inserts", self.dsn(name)]
+        return subprocess.run(words, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
+
     def make_topics(self) -> None:
         assert self.kafka
         topics.ensure(self.kafka.bootstrap, partitions=12, retention_days=0, replicas=1)
+
+    async def delete_topics(self) -> None:
+        assert self.kafka
+        names = {topics.topic_of(name) for name in NAMES}
+        async with administering(self.kafka.bootstrap) as admin:
+            await admin.delete_topics(list(names))
+            while names & set(await admin.list_topics()):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
 
     # What can be asked and seen
 
