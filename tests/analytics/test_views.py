@@ -15,6 +15,7 @@ from analytics.views import complaints, customers, deals, orders, views
 from contracts import opportunities as public
 from kernel.domain.ids import new_id
 from kernel.messaging.cells import SEPARATOR, AnyCells
+from kernel.messaging.sources import Place
 from kernel.messaging.tracker import Withdrawal
 
 from tests.analytics import complaint_oracle, oracle
@@ -105,7 +106,7 @@ async def test_a_restored_source_leaves_the_figures_of_what_was_not_withdrawn(
     for batch in in_batches(records, random):
         await teller.hear(batch)
     lost_above = random.randrange(len(told.deals), len(records) // 2)
-    await teller.hear([], [Withdrawal("opportunities", new_id(), lost_above)])
+    await teller.hear([], [Withdrawal("opportunities", Place(new_id(), lost_above, ()))])
     await must_be_counted(teller, _kept(told, records, lost_above), SHANGHAI)
 
 

@@ -20,7 +20,7 @@ class ModelReader:
         self._stored = Bookmarks()
         self.applied: list[PublicRecord] = []
         # By the incarnation that took over: how much had been applied by then, and from which position it counts.
-        self._withdrawn: dict[UUID, tuple[int, int]] = {}
+        self._withdrawn: dict[UUID, tuple[int, int, tuple[UUID, ...]]] = {}
         self.kind = "topic"
         self.begin("topic")
 
@@ -60,9 +60,10 @@ class ModelReader:
             pass
 
     def _withdraw(self, withdrawal: Withdrawal) -> None:
-        _, before = self._withdrawn.get(withdrawal.incarnation, (0, withdrawal.from_position))
-        began = min(before, withdrawal.from_position)
-        self._withdrawn[withdrawal.incarnation] = (len(self.applied), began)
+        place = withdrawal.place
+        _, before, _ = self._withdrawn.get(place.incarnation, (0, place.position, ()))
+        began = min(before, place.position)
+        self._withdrawn[place.incarnation] = (len(self.applied), began, place.counting)
 
     def counted(self) -> list[PublicRecord]:
         """What still counts, by the rule of the table `withdrawn`."""
@@ -70,6 +71,6 @@ class ModelReader:
 
     def _gone(self, place: int, record: PublicRecord) -> bool:
         return any(
-            place < applied and record.position > began and record.incarnation != took_over
-            for took_over, (applied, began) in self._withdrawn.items()
+            place < applied and record.position > began and record.incarnation not in counting
+            for applied, began, counting in self._withdrawn.values()
         )

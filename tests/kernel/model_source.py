@@ -154,7 +154,7 @@ class ModelFeed(FeedClient):
             try:
                 history.check(incarnation, after)
             except Gone as gone:
-                raise FeedGone(Place(gone.incarnation, gone.position)) from None
+                raise FeedGone(Place(gone.incarnation, gone.position, tuple(gone.counting))) from None
         found = [record for record in self._source.log if record.position > after]
         found = found[: min(limit, self._page)]
         position = found[-1].position if found else after

@@ -129,7 +129,6 @@ async def test_a_batch_of_ones_own_is_one_transaction_with_ones_own_work(each_to
     handled([await committer.submit(on(BOB, WriteNote()))])
 
 
-@pytest.mark.xfail(strict=True, reason="the answer to a caller who has gone raises, and ends the committer")
 async def test_who_leaves_a_batch_of_ones_own_disturbs_nobody(toy: Toy) -> None:
     committer = Committer(toy.database, toy.catalog, patience=1)
     committer.start()
@@ -143,7 +142,6 @@ async def test_who_leaves_a_batch_of_ones_own_disturbs_nobody(toy: Toy) -> None:
     handled(outcomes)
 
 
-@pytest.mark.xfail(strict=True, reason="what is too heavy for a batch of one's own is left out of a commit")
 async def test_a_batch_of_ones_own_is_done_whole(toy: Toy) -> None:
     committer = await toy.committer()
     heavy = [on(uuid4(), WriteNote(), weight=3_000_000) for _ in range(3)]
@@ -151,7 +149,6 @@ async def test_a_batch_of_ones_own_is_done_whole(toy: Toy) -> None:
     assert not [outcome for outcome in outcomes if isinstance(outcome, Postponed)]
 
 
-@pytest.mark.xfail(strict=True, reason="stop() counts what waits, not the batch that is under way")
 async def test_a_committer_that_stops_finishes_a_batch_of_ones_own(toy: Toy) -> None:
     committer = Committer(toy.database, toy.catalog)
     committer.start()

@@ -56,9 +56,6 @@ async def test_a_value_that_is_given_up_is_free_within_the_same_batch(toy: Toy) 
     assert sorted(str(row["stream_id"]) for row in held) == sorted(map(str, (ADA, BOB)))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an intent's own release of a value is not seen, or undoes its own claim"
-)
 @pytest.mark.parametrize("giving_first", [True, False])
 async def test_a_value_handed_over_within_one_intent_stays_taken(toy: Toy, giving_first: bool) -> None:
     committer = await toy.committer()
@@ -69,7 +66,6 @@ async def test_a_value_handed_over_within_one_intent_stays_taken(toy: Toy, givin
     assert await toy.value("SELECT stream_id FROM unique_values") == BOB
 
 
-@pytest.mark.xfail(strict=True, reason="the second claim of one intent overwrites the first before the check")
 async def test_one_intent_cannot_give_one_value_to_two_streams(toy: Toy) -> None:
     committer = await toy.committer()
     await toy.written(committer, ADA, BOB)
@@ -91,7 +87,7 @@ async def test_a_stream_is_decided_under_the_rules_that_the_same_batch_has_just_
     "in_one_batch",
     [
         False,
-        pytest.param(True, marks=pytest.mark.xfail(strict=True, reason="a tip of another category is taken")),
+        True,
     ],
 )
 async def test_rules_of_another_kind_count_as_none(toy: Toy, in_one_batch: bool) -> None:

@@ -84,9 +84,6 @@ async def test_other_records_move_the_checkpoint_and_erase_nobody(home: Toy) -> 
     assert (await home.count("published_types"), await home.count("events")) == (1, 0)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what is postponed in a batch of one's own is skipped with the checkpoint moved"
-)
 async def test_more_erasures_than_one_batch_takes_are_all_carried_out(home: Toy) -> None:
     persons = [uuid4() for _ in range(8300)]
     # The follower goes on from the checkpoint, whatever is raised after it was moved.

@@ -155,7 +155,6 @@ async def test_a_batch_that_is_rolled_back_parks_nothing(hearing: Hearing) -> No
     assert await hearing.sums() == {ADA: "[1]"}
 
 
-@pytest.mark.xfail(strict=True, reason="only Python's errors are the view's own; the batch fails for ever")
 @pytest.mark.parametrize("value", [FLOOD, NUL], ids=["a sum above a bigint", "a state that jsonb refuses"])
 async def test_a_value_that_the_database_refuses_is_parked_too(hearing: Hearing, value: int) -> None:
     await hearing.hear((BOB, value), (BOB, value), (ADA, 1))
@@ -163,9 +162,6 @@ async def test_a_value_that_the_database_refuses_is_parked_too(hearing: Hearing,
     assert await hearing.parked()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a body that does not fit its contract fails the batch, again and again"
-)
 async def test_a_record_whose_body_does_not_fit_its_contract_holds_up_no_other_stream(
     hearing: Hearing,
 ) -> None:

@@ -178,7 +178,7 @@ async def test_a_restored_log_begins_one_new_incarnation(
         assert await restored.incarnations() == 2
         follower.move_to(restored)
         await follower.catch_up()
-        assert {one.from_position for one in follower.withdrawals} == {2}
+        assert {one.place.position for one in follower.withdrawals} == {2}
         assert follower.texts == sorted(["kept", "kept too", "new", "newer"])
 
 
@@ -272,8 +272,8 @@ class Follower:
 
 
 def counts(record: PublicRecord, withdrawal: Withdrawal) -> bool:
-    # The ids of incarnations are in the order of time.
-    return record.incarnation >= withdrawal.incarnation or record.position <= withdrawal.from_position
+    place = withdrawal.place
+    return record.position <= place.position or record.incarnation in place.counting
 
 
 async def sent(desk: Notes) -> list[PublicRecord]:

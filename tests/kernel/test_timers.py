@@ -86,9 +86,6 @@ async def test_a_timer_that_cannot_fire_comes_again_less_and_less_often(
     assert await toy.history(BOB) == ["NoteWritten", "NoteReminded"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a batch of one's own is not halved: one poison holds up all timers, for ever"
-)
 async def test_a_timer_whose_fact_breaks_the_sql_holds_up_no_other(toy: Toy, lease: Lease) -> None:
     await toy.written(toy.through, ADA, BOB, remind_at=SOON)
     await toy.rows(

@@ -83,7 +83,6 @@ def test_loss_repetition_and_crashes_leave_each_partition_complete(seed: int, st
     live(seed, steps)
 
 
-@pytest.mark.xfail(strict=True, reason="a switch to the feed loses what partitions not yet heard have below")
 @example(8, ["write", "write", "relay", "read", "feed"])
 @SIMULATED
 @given(st.integers(0, 10_000), st.lists(st.sampled_from(FEED_TOO), max_size=40))
@@ -93,7 +92,6 @@ def test_so_do_switches_between_feed_and_topic_and_a_feed_that_falls_silent(
     live(seed, steps)
 
 
-@pytest.mark.xfail(strict=True, reason="test_tracker_restores.py says one by one what goes wrong")
 @example(29703, ["write", "relay", "relay", "read", "lose", "restore"])
 @SIMULATED
 @given(st.integers(0, 10_000), st.lists(st.sampled_from(RESTORES), max_size=40))

@@ -90,9 +90,6 @@ def test_a_relay_of_the_old_history_that_still_sends_is_not_believed() -> None:
     world.check()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what is filled before a record that no longer counts is of the new history"
-)
 def test_a_gap_before_a_record_that_no_longer_counts_is_not_filled_twice() -> None:
     world = World()
     world.write(3)
@@ -105,9 +102,6 @@ def test_a_gap_before_a_record_that_no_longer_counts_is_not_filled_twice() -> No
     world.check()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a repeated record of an older incarnation takes the bookmark back to it"
-)
 def test_a_record_from_before_the_restore_that_is_repeated_after_it_changes_nothing() -> None:
     world = World()
     world.write(3)
@@ -121,7 +115,6 @@ def test_a_record_from_before_the_restore_that_is_repeated_after_it_changes_noth
     world.check()
 
 
-@pytest.mark.xfail(strict=True, reason="the incarnation of the first record of a partition is not checked")
 def test_a_topic_that_is_first_read_after_the_feed_cannot_bring_back_what_was_withdrawn() -> None:
     world = World()
     world.reader.begin("feed")
@@ -134,7 +127,6 @@ def test_a_topic_that_is_first_read_after_the_feed_cannot_bring_back_what_was_wi
     world.check()
 
 
-@pytest.mark.xfail(strict=True, reason="the feed's bookmark stays above the restored log and hides it")
 def test_a_restore_while_reading_the_topic_reaches_back_behind_the_feeds_bookmark() -> None:
     world = World()
     world.reader.begin("feed")
@@ -147,9 +139,6 @@ def test_a_restore_while_reading_the_topic_reaches_back_behind_the_feeds_bookmar
     world.check()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a withdrawal spares the incarnation that took over, not those after it"
-)
 def test_a_partition_that_learns_late_of_two_restores_takes_nothing_from_the_others() -> None:
     world = World()
     world.write(2)
@@ -162,9 +151,6 @@ def test_a_partition_that_learns_late_of_two_restores_takes_nothing_from_the_oth
     world.check()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the feed begins at the lowest partition heard, not at those never heard"
-)
 def test_a_switch_to_the_feed_brings_what_a_partition_not_yet_heard_has_below() -> None:
     world = World()
     world.write(3, ONE)

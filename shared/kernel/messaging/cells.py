@@ -28,6 +28,13 @@ _REMEMBERED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """In the place of a fact whose body does not fit its contract."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """A record as analytics has it: `position` is the place in its own log, `fact` the contract."""
 

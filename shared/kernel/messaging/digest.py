@@ -3,12 +3,15 @@
 The encoding is our own and versioned: never `row::text`, which changes with settings and new columns.
 """
 
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from json import dumps
 
 from kernel.storage.log import StoredEvent
 
 VERSION = b"1"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 START = sha256(b"guanxi log digest " + VERSION).digest()
 
 
@@ -25,8 +28,8 @@ def extend(digest: bytes, event: StoredEvent) -> bytes:
             event.data,
             event.personal_digest.hex() if event.personal_digest else None,
             event.meta,
-            int(event.occurred_at.timestamp() * 1_000_000),
-            int(event.recorded_at.timestamp() * 1_000_000),
+            (event.occurred_at - _EPOCH) // _MICROSECOND,
+            (event.recorded_at - _EPOCH) // _MICROSECOND,
         ],
         sort_keys=True,
         separators=(",", ":"),

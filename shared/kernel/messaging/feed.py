@@ -28,10 +28,12 @@ class Incarnation:
 class Gone(Exception):
     """The reader's place is above where its incarnation of the log ended; it goes on from this place."""
 
-    def __init__(self, incarnation: UUID, position: int) -> None:
+    def __init__(self, incarnation: UUID, position: int, counting: Sequence[UUID]) -> None:
         super().__init__(f"go on from position {position} of incarnation {incarnation}")
         self.incarnation = incarnation
         self.position = position
+        # The incarnations whose records above the position were not lost with it.
+        self.counting = counting
 
 
 class History:
@@ -54,10 +56,21 @@ class History:
             if one.id == incarnation:
                 ends = min((later.from_position for later in self._all[index + 1 :]), default=None)
                 if ends is not None and position > ends:
-                    raise Gone(self._all[index + 1].id, ends)
+                    raise Gone(self._all[index + 1].id, ends, self._counting(index + 1))
                 return
         if self._all:
-            raise Gone(self._all[-1].id, min(position, self._all[-1].from_position))
+            # An incarnation that the restored log has never heard of began after the backup was taken.
+            last = len(self._all) - 1
+            raise Gone(self._all[last].id, min(position, self._all[last].from_position), self._counting(last))
+
+    def _counting(self, first: int) -> list[UUID]:
+        """Those from `first` on that no later one began before."""
+        return [
+            one.id
+            for index, one in enumerate(self._all)
+            if index >= first
+            and all(one.from_position <= later.from_position for later in self._all[index + 1 :])
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,8 @@ class FeedClient:
         answer = await self._http.get("/v1/feed", params=parameters)
         if answer.status_code == httpx.codes.GONE:
             gone = answer.json()
-            raise FeedGone(Place(UUID(gone["incarnation"]), gone["position"]))
+            counting = tuple(UUID(incarnation) for incarnation in gone["counting"])
+            raise FeedGone(Place(UUID(gone["incarnation"]), gone["position"], counting))
         answer.raise_for_status()
         records = [from_attributes(said, said["data"], said["partition"]) for said in answer.json()]
         stated = answer.headers["Feed-Incarnation"]
@@ -78,11 +79,12 @@ class FeedSource:
         self._incarnation: UUID | None = None
 
     async def seek(self, bookmarks: Bookmarks) -> None:
-        """Coming from Kafka, the feed begins where every partition is complete."""
-        others = [mark.position for number, mark in bookmarks.partitions.items() if number != FEED_PARTITION]
+        """Coming from Kafka, it begins where the feed was left: a partition never heard of may hold anything above.
+
+        What the other partitions brought meanwhile comes again and is dropped.
+        """
         feed = bookmarks.of(FEED_PARTITION)
-        self._position = max(feed.position, min(others, default=0))
-        self._incarnation = feed.incarnation
+        self._position, self._incarnation = feed.position, feed.incarnation
 
     async def fetch(self) -> Arrival:
         records, mark = await self._client.page(self._position, self._incarnation, wait=self._wait)

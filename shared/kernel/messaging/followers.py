@@ -20,6 +20,7 @@ log = structlog.get_logger()
 
 MOST_RECORDS = 1000
 _WAITING = 8
+_STEADY = 10.0
 
 
 class Checkpoint(Protocol):
@@ -61,11 +62,15 @@ class Follower:
     async def run(self, lease: Lease) -> None:
         """Until cancelled; a failure begins again from what is stored."""
         pause = 0.2
+        loop = asyncio.get_running_loop()
         while True:
+            began = loop.time()
             try:
                 await self._follow(lease)
             except Exception:
                 log.exception("follower_interrupted", follower=self._name)
+            if loop.time() - began > _STEADY:
+                pause = 0.2
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)
 

@@ -6,9 +6,10 @@ Storing a record never fails because of a view: each view runs in a savepoint of
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
+import asyncpg
 import structlog
 
-from kernel.messaging.cells import AnyCells, CellWriter, Heard
+from kernel.messaging.cells import AnyCells, CellWriter, Heard, Unreadable
 from kernel.messaging.followers import Checkpoint
 from kernel.messaging.parking import Parkable, Parking
 from kernel.messaging.received import Received
@@ -22,6 +23,17 @@ log = structlog.get_logger()
 _LIVE = "SELECT name, version, shape, parameters, epoch FROM views WHERE live"
 # A view that nobody has written yet takes the zone of its first writer.
 _SETTLE = "UPDATE views SET parameters = $1 WHERE parameters = ''"
+# What the view's own code raises, and what the database refuses of its values; all else is nobody's fault here.
+VIEW_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+)
 BEHIND = "behind a parked record of the same stream"
 
 
@@ -120,8 +132,16 @@ async def follow(connection: Connection, writer: CellWriter, heard: Sequence[Hea
     """Applies the records to one view; what it cannot take is parked, in order, and the rest is applied."""
     parking = Parking(writer.view.name, writer.version)
     blocked = await parking.streams(connection)
-    parked = [_parkable(record, BEHIND) for record in heard if record.stream_id in blocked]
-    rest = [record for record in heard if record.stream_id not in blocked] if parked else heard
+    parked: list[Parkable] = []
+    rest: list[Heard] = []
+    for record in heard:
+        if record.stream_id in blocked:
+            parked.append(_parkable(record, BEHIND))
+        elif isinstance(record.fact, Unreadable):
+            blocked.add(record.stream_id)
+            parked.append(_parkable(record, record.fact.why))
+        else:
+            rest.append(record)
     error = await _try(connection, writer, rest)
     if error is not None:
         parked += await _one_by_one(connection, writer, rest)
@@ -148,7 +168,7 @@ async def _try(connection: Connection, writer: CellWriter, records: Sequence[Hea
     await connection.execute("SAVEPOINT view")
     try:
         await writer.apply(connection, records)
-    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except VIEW_FAULTS as error:
         writer.forget()
         await connection.execute("ROLLBACK TO SAVEPOINT view")
         return error

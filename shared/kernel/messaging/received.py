@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from kernel.messaging.cells import Heard
+from kernel.messaging.cells import Heard, Unreadable
 from kernel.messaging.records import Contracts, PublicRecord
 from kernel.messaging.tracker import Withdrawal
 from kernel.storage.database import Connection
@@ -22,17 +22,17 @@ ORDER BY place
 RETURNING position, event_id, source
 """
 _WITHDRAW = """
-INSERT INTO withdrawn (position, source, incarnation, from_position)
-VALUES ((SELECT coalesce(max(position), 0) FROM received), $1, $2, $3)
-ON CONFLICT (source, incarnation)
-DO UPDATE SET position = excluded.position, from_position = least(withdrawn.from_position, excluded.from_position)
+INSERT INTO withdrawn (position, source, incarnation, from_position, counting)
+VALUES ((SELECT coalesce(max(position), 0) FROM received), $1, $2, $3, $4::uuid[])
+ON CONFLICT (source, incarnation) DO UPDATE SET position = excluded.position, counting = excluded.counting,
+    from_position = least(withdrawn.from_position, excluded.from_position)
 """
-# What still counts as of local position $2. A withdrawal names the incarnation that took over: of all that had been
-# heard of the source by then, what lies above its beginning and is not of it was never to be.
+# What still counts as of local position $2. A withdrawal names the incarnations that count above its position: of
+# all that had been heard of the source by then, what lies above and is of none of them was never to be.
 _READ = """
 SELECT position, source, event_id, stream_id, version, type, data, occurred_at, recorded_at FROM received AS r
 WHERE position > $1 AND position <= $2 AND NOT EXISTS (
-    SELECT FROM withdrawn AS w WHERE w.source = r.source AND w.incarnation <> r.incarnation
+    SELECT FROM withdrawn AS w WHERE w.source = r.source AND r.incarnation <> ALL (w.counting)
     AND r.source_position > w.from_position AND r.position <= w.position AND w.position <= $2)
 ORDER BY position LIMIT $3
 """
@@ -66,7 +66,7 @@ class Received:
         )
         heard = []
         for row, record in zip(rows, records, strict=True):
-            fact = self._contracts[record.source].load(record.type, record.data)
+            fact = self._fact(record.source, record.type, record.data)
             if fact is not None:
                 heard.append(
                     Heard(
@@ -83,8 +83,9 @@ class Received:
         return heard
 
     async def withdraw(self, connection: Connection, withdrawal: Withdrawal) -> None:
+        place = withdrawal.place
         await connection.execute(
-            _WITHDRAW, withdrawal.source, withdrawal.incarnation, withdrawal.from_position
+            _WITHDRAW, withdrawal.source, place.incarnation, place.position, list(place.counting)
         )
 
     async def read(
@@ -99,8 +100,15 @@ class Received:
         rows = await connection.fetch(_AT, positions)
         return [heard for row in rows if (heard := self._heard(row)) is not None]
 
+    def _fact(self, source: str, type_: str, data: Mapping[str, Any]) -> object | None:
+        """A body that does not fit its contract is kept like any other; the views park it."""
+        try:
+            return self._contracts[source].load(type_, data)
+        except ValueError as error:
+            return Unreadable(str(error).splitlines()[0])
+
     def _heard(self, row: Mapping[str, Any]) -> Heard | None:
-        fact = self._contracts[row["source"]].load(row["type"], from_json(row["data"]))
+        fact = self._fact(row["source"], row["type"], from_json(row["data"]))
         if fact is None:
             return None
         return Heard(

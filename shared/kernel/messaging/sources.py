@@ -43,8 +43,11 @@ class Bookmark:
 
 @dataclass(frozen=True, slots=True)
 class Place:
+    """Where a reader of a restored log goes on; above it only the incarnations in `counting` are true."""
+
     incarnation: UUID
     position: int
+    counting: tuple[UUID, ...] = ()
 
 
 @dataclass(slots=True)

@@ -1,15 +1,18 @@
 """Timers: rows that aggregates ask for by their state; the lease holder sends what is due through the committer."""
 
 import asyncio
+from collections.abc import Sequence
 
 import structlog
 
-from kernel.domain.errors import Refused
 from kernel.domain.ids import new_id
 from kernel.messaging.service import Node
+from kernel.runtime.logs import told
 from kernel.storage.aggregate import Intent, Step
 from kernel.storage.database import Connection
-from kernel.storage.lease import Lease
+from kernel.storage.failures import OutcomeUnknown
+from kernel.storage.lease import Lease, LeaseLost
+from kernel.storage.views import Row
 
 log = structlog.get_logger()
 
@@ -41,29 +44,49 @@ class Timers:
             due = await connection.fetch(_DUE)
         if not due:
             return 0
-        intents = [self._intent(row) for row in due]
-
-        async def within(connection: Connection) -> None:
-            await lease.fence(connection)
-            await connection.execute(_LATER, [row["stream_id"] for row in due], [row["kind"] for row in due])
-
-        for outcome in await self._node.committer.run_alone(intents, within):
-            if isinstance(outcome, Exception) and not isinstance(outcome, Refused):
-                log.error("timer_failed", error=repr(outcome))
+        try:
+            await self._send(lease, due)
+        except (LeaseLost, OutcomeUnknown):
+            raise
+        except Exception:
+            # One of them poisons the batch: each on its own, so that only that one waits.
+            for row in due:
+                await self._send_one(lease, row)
         return len(due)
 
-    def _intent(self, row: dict[str, object]) -> Intent:
-        aggregate = self._node.catalog.aggregate(str(row["category"]))
+    async def _send(self, lease: Lease, due: Sequence[Row]) -> None:
+        async def within(connection: Connection) -> None:
+            await lease.fence(connection)
+            await _put_off(connection, due)
+
+        await self._node.committer.run_alone([self._intent(row) for row in due], within)
+
+    async def _send_one(self, lease: Lease, row: Row) -> None:
+        try:
+            await self._send(lease, [row])
+        except (LeaseLost, OutcomeUnknown):
+            raise
+        except Exception as error:
+            log.error("timer_failed", category=row["category"], kind=row["kind"], **told(error))
+            async with self._node.database.reading() as connection:
+                await _put_off(connection, [row])
+
+    def _intent(self, row: Row) -> Intent:
+        aggregate = self._node.catalog.aggregate(row["category"])
         if aggregate.timers is None:
             raise AssertionError(f"{aggregate.category} has a timer row and no timers")
         command_id = new_id()
-        command = aggregate.timers.command(str(row["kind"]), row["due_at"])  # type: ignore[arg-type]
+        command = aggregate.timers.command(row["kind"], row["due_at"])
         return Intent(
-            steps=(Step(aggregate, row["stream_id"], command),),  # type: ignore[arg-type]
+            steps=(Step(aggregate, row["stream_id"], command),),
             actor="timer",
             key=f"timer:{command_id}",
             fingerprint=b"",
             command_id=command_id,
             correlation_id=str(command_id),
-            occurred_at=row["due_at"],  # type: ignore[arg-type]
+            occurred_at=row["due_at"],
         )
+
+
+async def _put_off(connection: Connection, rows: Sequence[Row]) -> None:
+    await connection.execute(_LATER, [row["stream_id"] for row in rows], [row["kind"] for row in rows])

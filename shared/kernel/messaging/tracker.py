@@ -18,11 +18,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """The source was restored: above this position only `incarnation` and what follows it counts."""
+    """The source was restored to `place`: above its position only the incarnations that it names count."""
 
     source: str
-    incarnation: UUID
-    from_position: int
+    place: Place
 
 
 @dataclass(slots=True)
@@ -58,27 +57,37 @@ class Tracker:
 
     def go_back(self, place: Place) -> Taken:
         """The feed itself says that our place is gone: what lay above is withdrawn, and it goes on from there."""
-        withdrawal = Withdrawal(self._source, place.incarnation, place.position)
-        for mark in self.bookmarks.partitions.values():
-            mark.position = min(mark.position, place.position)
-        feed = self.bookmarks.of(FEED_PARTITION)
-        feed.incarnation = place.incarnation
-        moved = {number: replace(mark) for number, mark in self.bookmarks.partitions.items()}
-        return Taken(self._source, [], [withdrawal], moved)
+        taken = Taken(self._source)
+        self._bookmarks = self.bookmarks
+        self._withdraw(taken, place)
+        self.bookmarks.of(FEED_PARTITION).incarnation = place.incarnation
+        taken.bookmarks = {number: replace(mark) for number, mark in self.bookmarks.partitions.items()}
+        return taken
+
+    def _withdraw(self, taken: Taken, place: Place) -> None:
+        log.warning("log_restored", source=self._source, from_position=place.position)
+        taken.withdrawals.append(Withdrawal(self._source, place))
+        # Nothing that was heard above the place says that anything is complete there, but what is of the new history.
+        for number, mark in self._bookmarks.partitions.items():
+            if mark.incarnation not in place.counting:
+                mark.position = min(mark.position, place.position)
+                taken.bookmarks[number] = mark
 
     async def _record(self, taken: Taken, record: PublicRecord, offset: int | None) -> None:
         partition = FEED_PARTITION if record.previous is None else record.partition
-        if not await self._same_log(taken, partition, record.incarnation, record.position):
-            return
         bookmark = self._bookmarks.of(partition)
+        taken.bookmarks[partition] = bookmark
+        bookmark.offset = offset
+        if not await self._same_log(taken, partition, record.incarnation, record.position, record.partition):
+            return
         complete = self._bookmarks.complete(record.partition)
         if record.position > complete:
             if record.previous is not None and record.previous > complete:
+                if not await self._counts(record.position, record.incarnation):
+                    return
                 await self._fill(taken, record.partition, complete, record.previous)
             taken.records.append(record)
         bookmark.position = max(bookmark.position, record.position)
-        bookmark.offset = offset
-        taken.bookmarks[partition] = bookmark
 
     async def _mark(self, taken: Taken, mark: Mark) -> None:
         if mark.incarnation == NO_INCARNATION:
@@ -87,7 +96,7 @@ class Tracker:
             empty.at = mark.at
             taken.bookmarks[mark.partition] = empty
             return
-        if not await self._same_log(taken, mark.partition, mark.incarnation, mark.position):
+        if not await self._same_log(taken, mark.partition, mark.incarnation, mark.position, mark.partition):
             return
         bookmark = self._bookmarks.of(mark.partition)
         complete = self._bookmarks.complete(mark.partition)
@@ -103,24 +112,36 @@ class Tracker:
         log.warning("gap_filled", source=self._source, partition=partition, after=after, records=len(missing))
         taken.records += missing
 
-    async def _same_log(self, taken: Taken, partition: int, incarnation: UUID, position: int) -> bool:
-        """False for a record of an incarnation that ended below it: a zombie's, or one that was lost since."""
+    async def _same_log(
+        self, taken: Taken, partition: int, incarnation: UUID, position: int, chain: int
+    ) -> bool:
+        """False for what is not to be applied: of an incarnation that ended below it, or known from an older one."""
         bookmark = self._bookmarks.of(partition)
         if bookmark.incarnation == incarnation:
-            return True
-        if bookmark.incarnation == NO_INCARNATION:
-            bookmark.incarnation = incarnation
-            return True
+            # While another history is known besides, a record may be of the one that ended.
+            return self._undisputed(incarnation) or await self._counts(position, incarnation)
+        if not await self._counts(position, incarnation):
+            return False
+        if bookmark.incarnation != NO_INCARNATION:
+            try:
+                await self._feed.page(bookmark.position, bookmark.incarnation, limit=1)
+            except FeedGone as gone:
+                self._withdraw(taken, gone.place)
+            else:
+                if position <= self._bookmarks.complete(chain):
+                    return False
+        bookmark.incarnation = incarnation
+        taken.bookmarks[partition] = bookmark
+        return True
+
+    def _undisputed(self, incarnation: UUID) -> bool:
+        known = (mark.incarnation for mark in self._bookmarks.partitions.values())
+        return all(other in (NO_INCARNATION, incarnation) for other in known)
+
+    async def _counts(self, position: int, incarnation: UUID) -> bool:
+        """Whether the source's log still has this place: a zombie's record has none, nor one lost in a restore."""
         try:
             await self._feed.page(position, incarnation, limit=1)
         except FeedGone:
             return False
-        try:
-            await self._feed.page(bookmark.position, bookmark.incarnation, limit=1)
-        except FeedGone as gone:
-            taken.withdrawals.append(Withdrawal(self._source, gone.place.incarnation, gone.place.position))
-            bookmark.position = min(bookmark.position, gone.place.position)
-            log.warning("log_restored", source=self._source, from_position=gone.place.position)
-        bookmark.incarnation = incarnation
-        taken.bookmarks[partition] = bookmark
         return True

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from kernel.messaging.cells import CellWriter, Heard
+from kernel.messaging.cells import CellWriter, Heard, Unreadable
 from kernel.messaging.parking import Parking
-from kernel.messaging.projecting import Projection
+from kernel.messaging.projecting import VIEW_FAULTS, Projection
 from kernel.messaging.received import Received
 from kernel.storage import log as log_
 from kernel.storage.database import Connection, Database
@@ -32,10 +32,12 @@ async def _release(connection: Connection, writer: CellWriter, received: Receive
     released = 0
     for stream_id in sorted(await parking.streams(connection)):
         records = await _parked_records(connection, parking, received, stream_id)
+        if any(isinstance(record.fact, Unreadable) for record in records):
+            continue
         await connection.execute("SAVEPOINT unpark")
         try:
             await writer.apply(connection, records)
-        except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError):
+        except VIEW_FAULTS:
             writer.forget()
             await connection.execute("ROLLBACK TO SAVEPOINT unpark")
             continue

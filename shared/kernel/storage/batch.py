@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from kernel.domain.errors import Invalid
+from kernel.domain.errors import Invalid, Refused
 from kernel.domain.recorded import Recorded
 from kernel.storage import log, writes
 from kernel.storage.aggregate import AnyHandled, Handled, Intent
@@ -62,9 +62,11 @@ class Batch:
         if within:
             await within(connection)
         await self._load_claims()
-        postponed = await self._load_streams()
+        postponed = await self._load_streams(whole=within is not None)
         fresh = [intent for intent in self._fresh() if id(intent) not in postponed]
         decisions = await self._decide(head, fresh)
+        if within:
+            _raise_faults(decisions)
         recorded = await writes.write(connection, self._catalog, self._known, decisions)
         await connection.execute("COMMIT")
         decided = dict(zip(map(id, fresh), decisions.outcomes, strict=True))
@@ -86,8 +88,11 @@ class Batch:
                 row["fingerprint"], row["command_id"], row["status"], row["stream_id"], row["version"]
             )
 
-    async def _load_streams(self) -> set[int]:
-        """Loads the streams of the intents and claims; answers the intents that would make the batch too heavy."""
+    async def _load_streams(self, *, whole: bool) -> set[int]:
+        """Loads the streams of the intents and claims; answers the intents that would make the batch too heavy.
+
+        A batch that carries a checkpoint is done whole or not at all.
+        """
         claimed = [claim.stream_id for claim in self._claims.values()]
         heads = await self._loader.heads([*streams_of(self._fresh()), *claimed])
         postponed: set[int] = set()
@@ -96,7 +101,7 @@ class Batch:
         for intent in self._fresh():
             new = [i for i in streams_of([intent]) if i not in chosen]
             more = intent.weight + sum(heads[i]["bytes"] for i in new if i in heads)
-            if chosen and weight + more > log.MOST_BYTES:
+            if chosen and weight + more > log.MOST_BYTES and not whole:
                 postponed.add(id(intent))
             else:
                 weight += more
@@ -150,6 +155,13 @@ class Batch:
             state = intent.target.aggregate.evolve(state, recorded.fact)
         again = claim.command_id != intent.command_id
         return _handled(intent, claim.stream_id, before, state, head, replayed=again)
+
+
+def _raise_faults(decisions: Decisions) -> None:
+    """A refusal is an outcome; a fault would be lost behind the checkpoint that is committed with it."""
+    for outcome in decisions.outcomes:
+        if isinstance(outcome, Exception) and not isinstance(outcome, Refused):
+            raise outcome
 
 
 def _handled(

@@ -89,12 +89,16 @@ class EventCodec(Generic[Event]):
         """Merge, upcast, decode. A personal field that is not given is None: erased, or never to be seen here."""
         # A copy: what was read is shown to others too, as it lies.
         merged = data | (personal or {})
-        for upcast in self._upcasts.get(type_, ())[schema_version - 1 :]:
+        for name in self._kinds[type_].personal if type_ in self._kinds else ():
+            merged.setdefault(name, None)
+        chain = self._upcasts.get(type_, ())
+        newest = 1 + len(chain)
+        for upcast in chain[schema_version - 1 :]:
             type_, merged = upcast(type_, merged)
         kind = self._kinds.get(type_)
         if kind is None:
             raise UnknownEvent(f"no event type {type_!r} in this release")
-        if schema_version > kind.schema_version:
+        if schema_version > newest:
             raise UnknownEvent(f"{type_} version {schema_version} is newer than this release")
         for name in kind.personal:
             merged.setdefault(name, None)

@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
@@ -16,7 +15,7 @@ from kernel.storage.aggregate import AnyHandled, Intent
 from kernel.storage.batch import Batch, Outcome, Postponed, Within
 from kernel.storage.catalog import Catalog, ViewUnknown
 from kernel.storage.database import Connection, Database
-from kernel.storage.failures import OutcomeUnknown, Overloaded, Unavailable, passing
+from kernel.storage.failures import OutcomeUnknown, Overloaded, Unavailable, passing, settle
 from kernel.storage.locks import WATCH_AFTER, cut_off_stopped_holder
 from kernel.storage.metrics import BATCH_SIZE, COMMITTED, LOCK_WAIT
 
@@ -59,6 +58,7 @@ class Committer:
         self._alone: deque[_Alone] = deque()
         self._in_flight: dict[tuple[str, str], _Waiting] = {}
         self._wake = asyncio.Event()
+        self._busy = False
         self._connection: Connection | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -70,7 +70,7 @@ class Committer:
 
     async def stop(self) -> None:
         """Finishes what waits, then ends."""
-        while self._singles or self._bulk or self._alone or self._in_flight:  # noqa: ASYNC110
+        while self._singles or self._bulk or self._alone or self._in_flight or self._busy:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         for task in self._tasks:
             task.cancel()
@@ -114,12 +114,14 @@ class Committer:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            self._busy = True
             while self._alone or self._singles or self._bulk:
                 if self._alone:
                     await self._commit_alone(self._alone.popleft())
                 waiting = self._take()
                 if waiting:
                     await self._commit(waiting)
+            self._busy = False
 
     async def _watch_deadlines(self) -> None:
         """One timer for all: whoever has waited too long is answered, whatever the database does."""
@@ -128,9 +130,9 @@ class Committer:
             now = asyncio.get_running_loop().time()
             for waiting in [w for w in self._in_flight.values() if w.deadline <= now and not w.future.done()]:
                 if waiting.attempted:
-                    _settle(waiting.future, OutcomeUnknown("The outcome is not known yet."))
+                    settle(waiting.future, OutcomeUnknown("The outcome is not known yet."))
                 else:
-                    _settle(waiting.future, Unavailable("The log could not be reached in time."))
+                    settle(waiting.future, Unavailable("The log could not be reached in time."))
 
     def _take(self) -> list[_Waiting]:
         """Singles first, but a bulk load always gets the rest of a batch, and a quarter of it at least."""
@@ -164,17 +166,17 @@ class Committer:
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Postponed):
                 postponed.append(waiting)
-            elif not waiting.future.done():
-                _settle(waiting.future, outcome)
+            else:
+                settle(waiting.future, outcome)
         self._singles.extendleft(reversed(postponed))
 
     async def _commit_alone(self, alone: _Alone) -> None:
         try:
             outcomes = await self._with_retries(alone.intents, alone.within, ())
         except Exception as error:
-            _settle(alone.future, error)
+            settle(alone.future, error)
         else:
-            _settle(alone.future, outcomes)
+            settle(alone.future, outcomes)
 
     async def _with_retries(
         self, intents: Sequence[Intent], within: Within | None, waiting: Sequence[_Waiting]
@@ -183,9 +185,15 @@ class Committer:
         give_up = asyncio.get_running_loop().time() + self._patience
         pause = 0.05
         while True:
+            # Whoever was answered meanwhile is not run again.
+            live = [n for n in range(len(intents)) if not waiting or not waiting[n].future.done()]
+            outcomes: list[Outcome] = [OutcomeUnknown("The outcome is not known yet.")] * len(intents)
             try:
                 async with asyncio.timeout(_TRANSACTION_TIMEOUT):
-                    return await self._transaction(intents, within)
+                    done = await self._transaction([intents[n] for n in live], within)
+                for n, outcome in zip(live, done, strict=True):
+                    outcomes[n] = outcome
+                return outcomes
             except Exception as error:
                 if not passing(error):
                     await self._rollback()
@@ -233,12 +241,3 @@ class Committer:
         if self._connection:
             self._connection.terminate()
             self._connection = None
-
-
-def _settle(future: "asyncio.Future[Any]", outcome: Any) -> None:
-    if isinstance(outcome, Exception):
-        future.set_exception(outcome)
-        # Whoever waited may be gone; the loop must not call that a forgotten exception.
-        future.exception()
-    else:
-        future.set_result(outcome)

@@ -4,7 +4,7 @@ A pass that meets something not yet loaded names it in `Missing`; the batch load
 Deciding twice is harmless, because deciding writes nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from kernel.storage.log import Head
 log = structlog.get_logger()
 
 CREATED = 201
+EARLIEST = 1900
 FUTURE_ALLOWED = timedelta(minutes=5)
 
 
@@ -100,8 +101,9 @@ class Decisions:
     def _rules(self, aggregate: AnyAggregate, stream_id: UUID | None) -> Any:
         if stream_id is None:
             return aggregate.decider.initial
-        if stream_id in self.tips:
-            return self.tips[stream_id].state
+        tip = self.tips.get(stream_id)
+        if tip is not None:
+            return tip.state if tip.aggregate.category == aggregate.category else aggregate.decider.initial
         if stream_id not in self.known.streams:
             self.missing.streams.add(stream_id)
             raise Incomplete
@@ -158,8 +160,6 @@ class _Trial:
         if isinstance(fact, aggregate.erasing):
             self._erased.add(step.stream_id)
         state = aggregate.evolve(tip.state, fact)
-        if aggregate.unique:
-            self._claim_unique(step.stream_id, aggregate.unique(tip.state), aggregate.unique(state))
         self._drafts.append(draft)
         self._tips[step.stream_id] = Tip(aggregate, tip.version + 1, state)
 
@@ -172,28 +172,45 @@ class _Trial:
         if person_id in self._pass.erased or person_id in self._erased or (key and key.shredded):
             raise Conflict("This person has been erased.", code="PERSON_ERASED")
 
-    def _claim_unique(self, stream_id: UUID, before: Mapping[str, str], after: Mapping[str, str]) -> None:
-        digest = self._pass.keyring.unique_digest
-        for kind, value in before.items():
-            if after.get(kind) != value:
-                self._unique[kind, digest(kind, value)] = None
-        for kind, value in after.items():
-            if before.get(kind) != value:
-                self._unique[kind, digest(kind, value)] = stream_id
-
     def check_unique(self) -> None:
-        for key, claimant in self._unique.items():
-            if claimant is None:
+        """What the intent as a whole takes and gives back: a value may move between two of its own streams."""
+        digest = self._pass.keyring.unique_digest
+        taken: dict[UniqueKey, UUID] = {}
+        released: dict[UniqueKey, UUID] = {}
+        for stream_id, tip in self._tips.items():
+            if tip.aggregate.unique is None:
                 continue
-            if key in self._pass.unique:
-                holder = self._pass.unique[key]
-            elif key in self._pass.known.unique:
-                holder = self._pass.known.unique[key]
-            else:
-                self._pass.missing.unique.add(key)
-                continue
-            if holder not in (None, claimant):
+            before, after = (
+                tip.aggregate.unique(self._before(stream_id, tip)),
+                tip.aggregate.unique(tip.state),
+            )
+            for kind, value in after.items():
+                if before.get(kind) != value:
+                    key = (kind, digest(kind, value))
+                    if taken.setdefault(key, stream_id) != stream_id:
+                        raise Conflict(f"Two records cannot share this {kind}.", code="DUPLICATE", field=kind)
+            for kind, value in before.items():
+                if after.get(kind) != value:
+                    released[kind, digest(kind, value)] = stream_id
+        for key, claimant in taken.items():
+            holder = self._holder(key)
+            if holder not in (None, claimant, released.get(key)):
                 raise Conflict(f"Another record has this {key[0]}.", code="DUPLICATE", field=key[0])
+        self._unique = {**dict.fromkeys(released), **taken}
+
+    def _before(self, stream_id: UUID, tip: Tip) -> Any:
+        if stream_id in self._pass.tips:
+            return self._pass.tips[stream_id].state
+        stream = self._pass.known.streams[stream_id]
+        return tip.aggregate.decider.initial if stream is None else stream.state
+
+    def _holder(self, key: UniqueKey) -> UUID | None:
+        if key in self._pass.unique:
+            return self._pass.unique[key]
+        if key not in self._pass.known.unique:
+            self._pass.missing.unique.add(key)
+            return None
+        return self._pass.known.unique[key]
 
     def accept(self) -> None:
         self._pass.tips |= self._tips
@@ -206,10 +223,10 @@ def occurrence(claimed: datetime | None, now: datetime) -> tuple[datetime, datet
     """When it happened, and what was claimed where that lay slightly ahead of the database's clock."""
     if claimed is None:
         return now, None
-    try:
-        claimed = claimed.astimezone(UTC)
-    except OverflowError:
-        raise Invalid("occurred_at is not a time that can be stored.", pointer="#/occurred_at") from None
+    if claimed.year < EARLIEST:
+        # Nobody's customers go back further, and zones and the driver fail at the edges of the calendar.
+        raise Invalid(f"occurred_at is before {EARLIEST}.", pointer="#/occurred_at", earliest=EARLIEST)
+    claimed = claimed.astimezone(UTC)
     if claimed <= now:
         return claimed, None
     if claimed > now + FUTURE_ALLOWED:

@@ -1,5 +1,8 @@
 """What can go wrong around a commit: whose fault it is, and what the one who waits is told."""
 
+import asyncio
+from typing import Any
+
 import asyncpg
 
 # Where nobody is at fault: the connection, the transaction's state, resources, an operator, the server, a failover.
@@ -30,3 +33,14 @@ def passing(error: Exception) -> bool:
     if isinstance(error, ValueError):
         return False  # a value that the driver cannot send is the command's fault
     return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError)
+
+
+def settle(future: "asyncio.Future[Any]", outcome: Any) -> None:
+    if future.done():
+        return  # whoever waited has left
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+        # Whoever waited may be gone; the loop must not call that a forgotten exception.
+        future.exception()
+    else:
+        future.set_result(outcome)

@@ -28,8 +28,9 @@ UPDATE leases SET until = clock_timestamp() + interval '{_LASTS}' WHERE name = $
 _GIVE_BACK = (
     "UPDATE leases SET until = clock_timestamp() - interval '1 second' WHERE name = $1 AND epoch = $2"
 )
-# FOR SHARE holds off a successor until this transaction has ended.
-_FENCE = "SELECT epoch FROM leases WHERE name = $1 AND epoch = $2 FOR SHARE"
+# A successor waits for whoever is in the middle of a fenced transaction; the holder's own renewal does not.
+_QUEUE = "SELECT epoch FROM leases WHERE name = $1 AND until < clock_timestamp() FOR UPDATE"
+_FENCE = "SELECT epoch FROM leases WHERE name = $1 AND epoch = $2 FOR KEY SHARE"
 
 
 class LeaseLost(Exception):
@@ -55,7 +56,7 @@ async def held(database: Database, name: str) -> AsyncIterator[tuple[Lease, asyn
     while epoch is None:
         try:
             async with database.driver() as connection:
-                while (epoch := await connection.fetchval(_TAKE, name, holder)) is None:  # noqa: ASYNC110
+                while (epoch := await _take(connection, name, holder)) is None:  # noqa: ASYNC110
                     await asyncio.sleep(_RENEW_EVERY)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             log.warning("lease_unreachable", name=name, error=repr(error))
@@ -68,6 +69,13 @@ async def held(database: Database, name: str) -> AsyncIterator[tuple[Lease, asyn
     finally:
         renewing.cancel()
         await asyncio.shield(_give_back(database, lease))
+
+
+async def _take(connection: Connection, name: str, holder: str) -> int | None:
+    async with connection.transaction():
+        await connection.fetchval(_QUEUE, name)
+        epoch: int | None = await connection.fetchval(_TAKE, name, holder)
+    return epoch
 
 
 async def _renew(database: Database, lease: Lease) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -67,6 +67,7 @@ def analytics_metadata() -> MetaData:
         Column("source", Text, nullable=False),
         Column("incarnation", Uuid, nullable=False),
         Column("from_position", BigInteger, nullable=False),
+        Column("counting", ARRAY(Uuid), nullable=False),
         PrimaryKeyConstraint("source", "incarnation"),
     )
     return metadata

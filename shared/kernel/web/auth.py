@@ -14,6 +14,7 @@ import structlog
 
 from kernel.domain.errors import Refused
 from kernel.runtime.settings import ServiceSettings
+from kernel.storage.failures import Unavailable
 
 log = structlog.get_logger()
 
@@ -21,6 +22,7 @@ ALGORITHMS = ("RS256", "ES256", "EdDSA")
 DEVELOPMENT_KEY = "development"
 _REMEMBERED = 10_000
 _REFETCH_AFTER = 300.0
+_AGAIN_AFTER_FAILURE = 1.0
 
 
 class Role(StrEnum):
@@ -51,7 +53,7 @@ class Authenticator:
     def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._fetched = 0.0
+        self._not_before = 0.0
         self._fetching = asyncio.Lock()
         self._remembered: OrderedDict[str, Principal] = OrderedDict()
 
@@ -99,25 +101,29 @@ class Authenticator:
     async def _key(self, kid: str) -> jwt.PyJWK:
         if kid not in self._keys:
             async with self._fetching:
-                if kid not in self._keys and time.monotonic() - self._fetched > self._pause():
+                if kid not in self._keys and time.monotonic() > self._not_before:
                     await self._fetch()
         if kid not in self._keys:
             raise jwt.InvalidKeyError("unknown key")
-        if kid.startswith(DEVELOPMENT_KEY) and self._settings.environment == "production":
-            raise jwt.InvalidKeyError("development keys are refused in production")
+        if kid.startswith(DEVELOPMENT_KEY) and self._settings.environment != "development":
+            raise jwt.InvalidKeyError("development keys are for development alone")
         return self._keys[kid]
 
-    def _pause(self) -> float:
-        """An unknown key may be a new one, but a stranger must not make us ask the issuer all the time."""
-        return 0.0 if not self._fetched else (1.0 if self._settings.jwks_file else _REFETCH_AFTER)
-
     async def _fetch(self) -> None:
-        self._fetched = time.monotonic()
-        if self._settings.jwks_file:
-            document = await asyncio.to_thread(self._settings.jwks_file.read_text)
-            found = jwt.PyJWKSet.from_json(document)
-        else:
-            async with httpx.AsyncClient(timeout=5) as client:
-                answer = await client.get(self._settings.jwks_url or "")
-                found = jwt.PyJWKSet.from_json(answer.raise_for_status().text)
+        """An unknown key may be a new one, but a stranger must not make us ask the issuer all the time."""
+        self._not_before = time.monotonic() + _AGAIN_AFTER_FAILURE
+        try:
+            found = jwt.PyJWKSet.from_json(await self._document())
+        except (httpx.HTTPError, OSError, ValueError, jwt.PyJWKSetError) as error:
+            log.warning("issuer_unreachable", error=repr(error))
+            raise Unavailable("The issuer of tokens does not answer.") from None
         self._keys = {key.key_id or "": key for key in found.keys}
+        if self._settings.jwks_url:
+            self._not_before = time.monotonic() + _REFETCH_AFTER
+
+    async def _document(self) -> str:
+        if self._settings.jwks_file:
+            return await asyncio.to_thread(self._settings.jwks_file.read_text)
+        async with httpx.AsyncClient(timeout=5) as client:
+            answer = await client.get(self._settings.jwks_url or "")
+            return answer.raise_for_status().text

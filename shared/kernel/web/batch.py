@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from kernel.domain.errors import Invalid
 from kernel.storage.aggregate import AnyHandled, Intent
-from kernel.web.commands import MatchRequired, Operation, idempotency_key, make_intent
+from kernel.web.commands import CreationBody, MatchRequired, Operation, idempotency_key, make_intent
 from kernel.web.documents import problem_responses
 from kernel.web.etags import etag
 from kernel.web.problems import Described, describe, problem
@@ -105,10 +105,13 @@ def _intent(operations: Mapping[str, Operation], item: BatchItem, call: Call) ->
     said = item.data if item.occurred_at is None else {**item.data, "occurred_at": item.occurred_at}
     body = operation.body.model_validate(said)
     command = body.command()
+    own_id = body.id if isinstance(body, CreationBody) else None
+    if item.id and own_id and item.id != own_id:
+        raise Invalid("The item's id and its data's id differ.", pointer="#/id")
     return make_intent(
         operation,
         call,
-        stream_id=item.id,
+        stream_id=item.id or own_id,
         command=command,
         body=body,
         key=idempotency_key(item.idempotency_key, required=True),

@@ -110,4 +110,5 @@ async def _check(connection: Any, incarnation: UUID, after: int) -> None:
             "The log was restored to an earlier place.",
             incarnation=str(gone.incarnation),
             position=gone.position,
+            counting=[str(incarnation) for incarnation in gone.counting],
         ) from None

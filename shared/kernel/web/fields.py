@@ -29,7 +29,7 @@ class MoneyField(BaseModel):
         json_schema_extra={"examples": [{"amount": "1234.50", "currency": "CNY"}]},
     )
 
-    amount: Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,13}(\.[0-9]{1,4})?$")]
+    amount: Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,16}(\.[0-9]{1,4})?$")]
     currency: Currency
 
     @model_validator(mode="after")

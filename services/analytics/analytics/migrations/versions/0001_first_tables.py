@@ -222,6 +222,7 @@ def upgrade() -> None:
     sa.Column('source', sa.Text(), nullable=False),
     sa.Column('incarnation', sa.Uuid(), nullable=False),
     sa.Column('from_position', sa.BigInteger(), nullable=False),
+    sa.Column('counting', postgresql.ARRAY(sa.Uuid()), nullable=False),
     sa.PrimaryKeyConstraint('source', 'incarnation', name=op.f('pk_withdrawn'))
     )
     # ### end Alembic commands ###
