@@ -91,27 +91,29 @@ class Relay:
                 beat = loop.time()
                 progress = await self._heartbeat(connection, lease, publisher, progress, digest, told)
             if len(events) < MOST_EVENTS:
-                await asyncio.sleep(_POLL if loop.time() - busy < 5 else _IDLE_POLL)
+                # Without a broker nobody waits for the row: it only keeps the digest and the erasures.
+                pause = _POLL if publisher and loop.time() - busy < 5 else _IDLE_POLL
+                await asyncio.sleep(pause)
 
     def _records(
         self, events: Sequence[StoredEvent], incarnations: History, published: Any, progress: Progress
     ) -> tuple[list[PublicRecord], Progress]:
         """What is published of these events, chained by `previous` per partition."""
         records: list[PublicRecord] = []
+        chains = dict(progress.partitions)
         for event in events:
             incarnation = incarnations.at(event.position)
             if incarnation.id != progress.incarnation:
-                progress = turned(progress, incarnation)
+                progress = turned(replace(progress, partitions=chains), incarnation)
+                chains = dict(progress.partitions)
             record = self._translator.translate(event, incarnation.id, incarnation.partitions)
             if record is None or event.position <= published.get(record.type, event.position):
                 continue
-            chain = progress.partitions[record.partition]
+            chain = chains[record.partition]
             records.append(replace(record, previous=chain.position))
-            progress = replace(
-                progress,
-                partitions={**progress.partitions, record.partition: Sent(event.position, chain.offset)},
-            )
-        return records, replace(progress, position=events[-1].position, event_id=events[-1].event_id)
+            chains[record.partition] = Sent(event.position, chain.offset)
+        last = events[-1]
+        return records, replace(progress, position=last.position, event_id=last.event_id, partitions=chains)
 
     async def _send(
         self, publisher: Publisher | None, records: Sequence[PublicRecord], after: Progress

@@ -112,9 +112,14 @@ class Batch:
     async def _decide(self, head: Head, intents: Sequence[Intent]) -> Decisions:
         while True:
             decisions = Decisions(self._known, head, self._catalog.keyring).decide_all(intents)
-            if not decisions.missing:
+            missing = decisions.missing
+            if not missing:
                 return decisions
-            await self._load_missing(decisions.missing)
+            await self._load_missing(missing)
+            only_unique = not (missing.streams or missing.persons)
+            if only_unique and not any(self._known.unique[key] for key in missing.unique):
+                # Nobody has these values, which is what the pass took for granted.
+                return decisions
 
     async def _load_missing(self, missing: Missing) -> None:
         await self._loader.load(missing.streams, await self._loader.heads(missing.streams))
