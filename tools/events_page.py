@@ -28,8 +28,8 @@ def page() -> str:
         "# Events",
         "",
         "Made by `python tools/events_page.py`; a test keeps it current. Names of types and fields are promises: they",
-        "change by addition alone. Every record is a CloudEvent: on Kafka in binary mode on the topic of its service, in",
-        "`GET /v1/feed` as a batch.",
+        "change by addition alone. Every record is a CloudEvent: on Kafka in binary mode on the topic of its service,",
+        "in `GET /v1/feed` as a batch.",
         "No published field is personal: whoever needs a name asks the owning service.",
     ]
     for service in found:
