@@ -19,6 +19,7 @@ from tests.system.story import Story
 
 pytestmark = pytest.mark.timeout(600)
 NAME = "Wanderfeather"
+LINE = {"product": "pump", "quantity": 1, "unit_price": {"amount": "5.00", "currency": "CNY"}}
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,20 @@ def test_a_restored_backup_begins_another_incarnation(company: System) -> None:
     assert seen(company) == expected(story.everything)
     keeps_each_command_once(company, story.everything)
     assert company.findings() == []
+
+
+@pytest.mark.xfail(strict=True, reason="a withdrawal shares the position of the newest record before it")
+def test_an_answer_as_of_the_newest_position_stays_as_it_was(company: System) -> None:
+    with stopped(company, "opportunities"):
+        backup(company, "opportunities")
+    company.post("opportunities", "/v1/orders", {"customer_id": str(new_id()), "lines": [LINE]})
+    settle(company)
+    reported, before = figures_as_of(company, position_of(company)), withdrawn(company)
+    with stopped(company, "opportunities"):
+        restore(company, "opportunities")
+        assert company.crm("restored", "opportunities", name="opportunities").returncode == 0
+    eventually(lambda: withdrawn(company) > before, "analytics has heard of the other history", patience=30)
+    assert figures_as_of(company, reported["as_of_position"]) == reported
 
 
 def test_an_erased_person_stays_erased_in_a_restored_database(company: System) -> None:
