@@ -194,10 +194,10 @@ class System:
             cursor = connection.execute(query, values)
             return cursor.fetchall() if cursor.description else []
 
-    def findings(self) -> Sequence[str]:
-        """What `crm verify` finds wrong in the four databases."""
+    def findings(self, names: Iterable[str] = NAMES) -> Sequence[str]:
+        """What `crm verify` finds wrong in these databases."""
         with ThreadPoolExecutor(2) as threads:
-            done = threads.map(lambda name: (name, self.crm("verify", name, name=name)), NAMES)
+            done = threads.map(lambda name: (name, self.crm("verify", name, name=name)), names)
             return [f"{name}: {run.stdout}{run.stderr}" for name, run in done if run.returncode]
 
 
