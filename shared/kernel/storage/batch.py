@@ -1,6 +1,6 @@
 """One appending transaction: lock, claim, load, decide, write, commit, in a number of statements that is constant."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from kernel.storage import log, writes
 from kernel.storage.aggregate import AnyHandled, Handled, Intent
 from kernel.storage.catalog import Catalog
 from kernel.storage.database import Connection
-from kernel.storage.decisions import Decisions, streams_of
+from kernel.storage.decisions import Decisions
 from kernel.storage.known import Decided, Missing
 from kernel.storage.loading import Loader
 from kernel.storage.log import Head
@@ -187,3 +187,9 @@ def _handled(
         incarnation=head.incarnation,
         replayed=replayed,
     )
+
+
+def streams_of(intents: Sequence[Intent]) -> Iterator[UUID]:
+    for intent in intents:
+        for step in intent.steps:
+            yield step.stream_id

@@ -4,7 +4,7 @@ A pass that meets something not yet loaded names it in `Missing`; the batch load
 Deciding twice is harmless, because deciding writes nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -246,9 +246,3 @@ def _field_names(cls: type) -> frozenset[str]:
     if cls not in _names:
         _names[cls] = frozenset(field.name for field in fields(cls))
     return _names[cls]
-
-
-def streams_of(intents: Sequence[Intent]) -> Iterator[UUID]:
-    for intent in intents:
-        for step in intent.steps:
-            yield step.stream_id
