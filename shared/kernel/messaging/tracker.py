@@ -117,21 +117,19 @@ class Tracker:
     ) -> bool:
         """False for what is not to be applied: of an incarnation that ended below it, or known from an older one."""
         bookmark = self._bookmarks.of(partition)
-        if bookmark.incarnation in (NO_INCARNATION, incarnation):
+        if bookmark.incarnation == incarnation:
             # While another history is known besides, a record may be of the one that ended.
-            if not self._undisputed(incarnation) and not await self._counts(position, incarnation):
-                return False
-            bookmark.incarnation = incarnation
-            return True
+            return self._undisputed(incarnation) or await self._counts(position, incarnation)
         if not await self._counts(position, incarnation):
             return False
-        try:
-            await self._feed.page(bookmark.position, bookmark.incarnation, limit=1)
-        except FeedGone as gone:
-            self._withdraw(taken, gone.place)
-        else:
-            if position <= self._bookmarks.complete(chain):
-                return False
+        if bookmark.incarnation != NO_INCARNATION:
+            try:
+                await self._feed.page(bookmark.position, bookmark.incarnation, limit=1)
+            except FeedGone as gone:
+                self._withdraw(taken, gone.place)
+            else:
+                if position <= self._bookmarks.complete(chain):
+                    return False
         bookmark.incarnation = incarnation
         taken.bookmarks[partition] = bookmark
         return True
