@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-from tests.system.counting import DIMENSIONS, MODES, PERIODS, Figures
+from tests.system.counting import COHORTS, DIMENSIONS, PERIODS, Figures
 from tests.system.running import NAMES, System, eventually
 from tests.system.story import PIPELINE
 from tests.system.telling import CURRENCIES
@@ -44,13 +44,11 @@ def _late(system: System) -> bool:
 
 
 def _cohort(system: System) -> Entries:
-    for period in PERIODS:
-        for by in DIMENSIONS:
-            for mode in MODES:
-                for row in _funnel(system, "cohort", period, breakdown=by, mode=mode)["rows"]:
-                    key = ("cohort", mode, period, by, row["value"])
-                    yield from (((*key, name), row[name]) for name in _COHORT)
-                    yield from (((*key, f"n{n}"), step["n"]) for n, step in enumerate(row["steps"], 1))
+    for mode, period, by in COHORTS:
+        for row in _funnel(system, "cohort", period, breakdown=by, mode=mode)["rows"]:
+            key = ("cohort", mode, period, by, row["value"])
+            yield from (((*key, name), row[name]) for name in _COHORT)
+            yield from (((*key, f"n{n}"), step["n"]) for n, step in enumerate(row["steps"], 1))
 
 
 def _snapshot(system: System) -> Entries:

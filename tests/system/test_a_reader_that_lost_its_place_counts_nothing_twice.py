@@ -1,12 +1,10 @@
 """Analytics reads a source again from its first record on: it must know what it has."""
 
-import pytest
 
 from tests.system.asking import behind
 from tests.system.running import System, eventually
 
 
-@pytest.mark.xfail(strict=True, reason="a record that is stored already is refused, and its batch for ever")
 def test_a_reader_that_lost_its_place_counts_nothing_twice(system: System) -> None:
     system.post("contacts", "/v1/companies", {"name": "Told once"})
     eventually(lambda: not behind(system), "analytics has heard of it")
