@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from kernel.messaging import cells as kernel_cells
 from kernel.messaging.cells import SEPARATOR
-from kernel.messaging.received import Received
+from kernel.messaging.received import HEAD, Received
 from kernel.messaging.service import Node
 from kernel.storage.catalog import ViewUnknown
 from kernel.storage.database import Connection
@@ -24,8 +24,8 @@ from analytics.views import sources, views
 
 State = TypeVar("State")
 
-_STANDING = """
-SELECT coalesce((SELECT max(position) FROM received), 0) AS position, clock_timestamp() AS now,
+_STANDING = f"""
+SELECT ({HEAD}) AS position, clock_timestamp() AS now,
        (SELECT count(DISTINCT (p.source, p.stream_id)) FROM parked AS p
         JOIN views AS v ON v.name = p.follower AND v.version = p.version AND v.live) AS parked
 """

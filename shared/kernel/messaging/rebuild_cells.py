@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from kernel.messaging.cells import SEPARATOR, AnyCells, CellWriter, fold
 from kernel.messaging.projecting import follow
 from kernel.messaging.rebuild import Filled
-from kernel.messaging.received import Received
+from kernel.messaging.received import HEAD, Received
 from kernel.storage.database import Connection
 
 
@@ -29,7 +29,7 @@ class CellsTarget:
             await connection.execute(f'CREATE TABLE IF NOT EXISTS "{new}" (LIKE "{old}" INCLUDING ALL)')
 
     async def head(self, connection: Connection) -> int:
-        return int(await connection.fetchval("SELECT coalesce(max(position), 0) FROM received"))
+        return int(await connection.fetchval(HEAD))
 
     async def fill(self, connection: Connection, version: int, after: int) -> AsyncIterator[Filled]:
         writer = self._writers.setdefault(version, CellWriter(self._view, version, self._zone))

@@ -19,11 +19,12 @@ FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[], $6::in
      AS given(source, incarnation, source_position, event_id, stream_id, version, type, data, occurred_at, recorded_at,
               place)
 ORDER BY place
-RETURNING position, event_id, source
+ON CONFLICT (source, incarnation, source_position) DO NOTHING
+RETURNING position, source, incarnation, source_position
 """
 _WITHDRAW = """
 INSERT INTO withdrawn (position, source, incarnation, from_position, counting)
-VALUES ((SELECT coalesce(max(position), 0) FROM received), $1, $2, $3, $4::uuid[])
+VALUES (nextval(pg_get_serial_sequence('received', 'position')), $1, $2, $3, $4::uuid[])
 ON CONFLICT (source, incarnation) DO UPDATE SET position = excluded.position, counting = excluded.counting,
     from_position = least(withdrawn.from_position, excluded.from_position)
 """
@@ -40,6 +41,10 @@ _AT = """
 SELECT position, source, event_id, stream_id, version, type, data, occurred_at, recorded_at FROM received
 WHERE position = ANY($1::bigint[]) ORDER BY position
 """
+# Where analytics stands: at its newest record, or at a withdrawal since.
+HEAD = """
+SELECT greatest(coalesce((SELECT max(position) FROM received), 0), coalesce((SELECT max(position) FROM withdrawn), 0))
+"""
 PAGE = 2000
 
 
@@ -50,7 +55,10 @@ class Received:
         self._contracts = contracts
 
     async def store(self, connection: Connection, records: Sequence[PublicRecord]) -> list[Heard]:
-        """Appends under the log's lock; answers those that views can understand, with their local positions."""
+        """Appends under the log's lock; answers those that views can understand, with their local positions.
+
+        A record that is stored already (a reader has lost its place) is not stored, nor answered, again.
+        """
         rows = await connection.fetch(
             _STORE,
             [record.source for record in records],
@@ -64,14 +72,16 @@ class Received:
             [record.occurred_at for record in records],
             [record.recorded_at for record in records],
         )
+        places = {(r["source"], r["incarnation"], r["source_position"]): r["position"] for r in rows}
         heard = []
-        for row, record in zip(rows, records, strict=True):
-            fact = self._fact(record.source, record.type, record.data)
-            if fact is not None:
+        for record in records:
+            place = places.get((record.source, record.incarnation, record.position))
+            fact = None if place is None else self._fact(record.source, record.type, record.data)
+            if place is not None and fact is not None:
                 heard.append(
                     Heard(
                         record.source,
-                        row["position"],
+                        place,
                         record.event_id,
                         record.stream_id,
                         record.version,
@@ -83,6 +93,7 @@ class Received:
         return heard
 
     async def withdraw(self, connection: Connection, withdrawal: Withdrawal) -> None:
+        """Takes a position of its own, so that answers as of an earlier one stay as they were."""
         place = withdrawal.place
         await connection.execute(
             _WITHDRAW, withdrawal.source, place.incarnation, place.position, list(place.counting)
