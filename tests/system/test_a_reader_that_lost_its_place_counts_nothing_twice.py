@@ -1,6 +1,5 @@
 """Analytics reads a source again from its first record on: it must know what it has."""
 
-
 from tests.system.asking import behind
 from tests.system.running import System, eventually
 
