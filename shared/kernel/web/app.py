@@ -11,16 +11,15 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
-from kernel.domain.errors import Refused
 from kernel.messaging.service import Node
 from kernel.runtime.settings import Role
-from kernel.storage.failures import OutcomeUnknown, Unavailable
 from kernel.web import batch, feed, health, problem_pages
 from kernel.web.auth import Authenticator
 from kernel.web.commands import Operation
-from kernel.web.middleware import Surroundings, TooLarge
+from kernel.web.dispatch import Commands
+from kernel.web.faults import described
+from kernel.web.middleware import Surroundings
 from kernel.web.policy import Policy
-from kernel.web.problems import Described, describe, problem
 from kernel.web.requests import Trace
 
 EXPOSED = (
@@ -64,8 +63,10 @@ def create_app(
     for router in (*routers, *more, feed.router, health.router, problem_pages.router):
         # Not `include_router`: a tree of routers is searched anew for every request.
         app.router.routes.extend(router.routes)
-    for kind in (Refused, Unavailable, OutcomeUnknown, HTTPException, RequestValidationError, TooLarge):
+    for kind in (HTTPException, RequestValidationError):
+        # The framework would answer these itself; all others reach `Surroundings`.
         app.add_exception_handler(kind, _on_error)
+    app.add_middleware(Commands, operations=operations)
     app.add_middleware(Surroundings, authenticator=Authenticator(node.settings))
     origins = [origin.strip() for origin in node.settings.cors_origins.split(",") if origin.strip()]
     if origins:
@@ -82,43 +83,9 @@ def create_app(
 
 async def _on_error(request: Request, error: Exception) -> Response:
     trace: Trace = request.scope["crm.trace"]
-    response = _described(error).response(
+    response = described(error).response(
         instance=request.url.path, request_id=trace.request_id, trace_id=trace.trace_id
     )
     if isinstance(error, HTTPException) and error.headers:
         response.headers.update(error.headers)
     return response
-
-
-def _described(error: Exception) -> Described:
-    if isinstance(error, TooLarge):
-        return problem("BODY_TOO_LARGE", "The body is larger than this operation takes.")
-    if isinstance(error, RequestValidationError):
-        return invalid(error.errors())
-    if isinstance(error, HTTPException):
-        codes = {400: "MALFORMED_JSON", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "BODY_TOO_LARGE"}
-        return problem(codes.get(error.status_code, "INTERNAL"), str(error.detail))
-    return describe(error)
-
-
-def invalid(found: Sequence[Any]) -> Described:
-    """Validation errors of the framework with JSON pointers, one entry per field."""
-    if any(error["type"] == "json_invalid" for error in found):
-        return problem("MALFORMED_JSON", "The body is not valid JSON.")
-    errors = [_entry(error) for error in found]
-    count = "1 field is" if len(errors) == 1 else f"{len(errors)} fields are"
-    return problem("VALIDATION_FAILED", f"{count} not valid", errors=errors)
-
-
-def _entry(error: Any) -> dict[str, Any]:
-    place, *path = error["loc"]
-    if place == "body":
-        where = {"pointer": "#" + "".join(f"/{_escaped(part)}" for part in path)}
-    else:
-        where = {"parameter": ".".join(map(str, path))}
-    context = {k: v if isinstance(v, int | str | bool) else str(v) for k, v in error.get("ctx", {}).items()}
-    return {**where, "code": error["type"].upper(), "detail": error["msg"], "params": context}
-
-
-def _escaped(part: object) -> str:
-    return str(part).replace("~", "~0").replace("/", "~1")

@@ -1,29 +1,25 @@
 """A command over HTTP: one `Operation` serves its own route and its place in a batch; nothing else writes."""
 
 import re
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from fastapi import APIRouter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import to_json
-from starlette.responses import Response
 
 from kernel.domain.errors import Invalid, Refused
 from kernel.domain.ids import new_id
 from kernel.storage.aggregate import AnyAggregate, AnyHandled, Intent, Step
 from kernel.web.documents import command_responses, header_parameters
-from kernel.web.etags import etag, expected_version
+from kernel.web.etags import expected_version
 from kernel.web.policy import sees
-from kernel.web.requests import BadHeader, Call, call_of
-from kernel.web.tokens import Place, keyed
+from kernel.web.requests import BadHeader, Call
+from kernel.web.tokens import keyed
 
 _SHORTEST_KEY, _LONGEST_KEY = 8, 255
-_ID = TypeAdapter(UUID)
 # U+0000 as JSON writes it; an escaped backslash before a u is no escape.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -89,90 +85,25 @@ def route(router: APIRouter, operations: Sequence[Operation]) -> Sequence[Operat
             response_model=operation.model,
             responses=command_responses(creates=operation.creates, if_match=operation.if_match),
             openapi_extra={"parameters": header_parameters(operation.creates, operation.if_match)},
-            route_class_override=_route_class(operation),
         )
     return operations
 
 
 def _endpoint(operation: Operation) -> Callable[..., Any]:
-    """For OpenAPI alone, which reads its parameters; `CommandRoute` answers."""
+    """For OpenAPI alone, which reads its parameters; `Commands` answers before the framework's router is asked."""
     Body = operation.body
 
     if "{id}" not in operation.path:
 
         async def without_id(body: Body) -> None:  # type: ignore[valid-type]
-            """Never called."""
+            raise AssertionError(f"{operation.id} is not among the operations of the app")
 
         return without_id
 
     async def with_id(id: UUID, body: Body) -> None:  # type: ignore[valid-type]
-        """Never called."""
+        raise AssertionError(f"{operation.id} is not among the operations of the app")
 
     return with_id
-
-
-def _route_class(operation: Operation) -> type[APIRoute]:
-    """Parses the body straight from its bytes: the framework's general way costs as much as the whole decision."""
-
-    class CommandRoute(APIRoute):
-        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-            async def answer_command(request: Request) -> Response:
-                stream_id = _path_id(request) if "{id}" in operation.path else None
-                body = _body(operation, request.scope["crm.headers"], await request.body())
-                return await _handle(operation, stream_id, body, call_of(request))
-
-            return answer_command
-
-    return CommandRoute
-
-
-def _path_id(request: Request) -> UUID:
-    try:
-        return _ID.validate_python(request.path_params["id"])
-    except ValidationError as error:
-        raise RequestValidationError([{**entry, "loc": ("path", "id")} for entry in error.errors()]) from None
-
-
-def _body(operation: Operation, headers: Mapping[bytes, bytes], raw: bytes) -> CommandBody:
-    if b"json" not in headers.get(b"content-type", b"json"):
-        raise RequestValidationError(
-            [
-                {
-                    "type": "content_type",
-                    "loc": ("body",),
-                    "msg": "The body is sent as application/json",
-                    "input": None,
-                }
-            ]
-        )
-    try:
-        return operation.body.model_validate_json(raw or b"null")
-    except ValidationError as error:
-        found = error.errors(include_url=False)
-        raise RequestValidationError([{**entry, "loc": ("body", *entry["loc"])} for entry in found]) from None
-
-
-async def _handle(operation: Operation, stream_id: UUID | None, body: CommandBody, call: Call) -> Response:
-    command = body.command()
-    if isinstance(body, CreationBody):
-        stream_id = body.id
-    scope = call.policy.command_scope(call.principal, type(command))
-    if_match = call.header(b"if-match")
-    if operation.if_match and if_match is None:
-        raise MatchRequired("This operation needs If-Match.")
-    intent = make_intent(
-        operation,
-        call,
-        stream_id=stream_id,
-        command=command,
-        body=body,
-        key=idempotency_key(call.header(b"idempotency-key"), required=operation.creates),
-        if_match=if_match,
-        must_be_new=call.header(b"if-none-match") == "*",
-        seen_by=scope,
-    )
-    handled = await call.node.committer.submit(intent)
-    return answer(operation, handled, call)
 
 
 def make_intent(
@@ -221,24 +152,3 @@ def idempotency_key(header: str | None, *, required: bool) -> str | None:
     if not _SHORTEST_KEY <= len(key) <= _LONGEST_KEY or not all("!" <= c <= "~" for c in key):
         raise BadHeader("Idempotency-Key has 8 to 255 visible ASCII characters.", header="Idempotency-Key")
     return key
-
-
-def answer(operation: Operation, handled: AnyHandled, call: Call) -> Response:
-    """The new representation, made from the stream's facts: the first time and at every replay."""
-    node = call.node
-    headers = {
-        "ETag": etag(handled.version),
-        "Consistency-Token": Place(node.service.name, handled.incarnation, handled.position).token(
-            node.secret
-        ),
-    }
-    if operation.creates:
-        headers["Location"] = f"{operation.path}/{handled.stream_id}"
-    if handled.replayed:
-        headers["Idempotency-Replayed"] = "true"
-    return Response(
-        operation.answer(handled).model_dump_json(),
-        handled.status,
-        headers=headers,
-        media_type="application/json",
-    )

@@ -8,15 +8,19 @@ from typing import Any
 
 import structlog
 from prometheus_client import Counter, Histogram
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kernel.runtime.logs import told
 from kernel.web.auth import Authenticator, Unauthenticated
-from kernel.web.problems import Described, describe, problem
+from kernel.web.faults import TooLarge, described
+from kernel.web.problems import Described
 from kernel.web.requests import Trace
 
 log = structlog.get_logger()
 
+# As proxies log a request whose client went away.
+CLIENT_GONE = 499
 MOST_BODY = 512 * 1024
 MOST_BATCH_BODY = 16 * 1024 * 1024
 _TRACEPARENT = regex(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
@@ -26,10 +30,6 @@ _SECONDS = Histogram("crm_http_request_seconds", "Time to answer.", ["route"])
 # Looking a child up by its labels costs more than counting with it.
 _count = cache(_REQUESTS.labels)
 _seconds = cache(_SECONDS.labels)
-
-
-class TooLarge(Exception):
-    """More body came than is allowed."""
 
 
 class Surroundings:
@@ -52,6 +52,9 @@ class Surroundings:
             if int(headers.get(b"content-length", b"0")) > limit:
                 raise TooLarge
             await self._app(scope, _limited(receive, limit), answer.send)
+        except ClientDisconnect:
+            # Nobody is there to be answered.
+            answer.status = CLIENT_GONE
         except Exception as error:
             if answer.status:
                 raise
@@ -62,12 +65,12 @@ class Surroundings:
             _seconds(route).observe(time.perf_counter() - began)
 
     async def _fail(self, error: Exception, scope: Scope, receive: Receive, answer: "_Answer") -> None:
-        described = _described(error)
-        if described.code == "INTERNAL":
+        told_as = described(error)
+        if told_as.code == "INTERNAL":
             log.error(
                 "request_failed", route=_route(scope), request_id=answer.trace.request_id, **told(error)
             )
-        await respond(described, scope, receive, answer.send)
+        await respond(told_as, scope, receive, answer.send)
 
 
 class _Answer:
@@ -85,18 +88,10 @@ class _Answer:
         await self._send(message)
 
 
-async def respond(described: Described, scope: Scope, receive: Receive, send: Send) -> None:
+async def respond(problem: Described, scope: Scope, receive: Receive, send: Send) -> None:
     trace: Trace = scope["crm.trace"]
-    response = described.response(
-        instance=scope["path"], request_id=trace.request_id, trace_id=trace.trace_id
-    )
+    response = problem.response(instance=scope["path"], request_id=trace.request_id, trace_id=trace.trace_id)
     await response(scope, receive, send)
-
-
-def _described(error: Exception) -> Described:
-    if isinstance(error, TooLarge):
-        return problem("BODY_TOO_LARGE", "The body is larger than this operation takes.")
-    return describe(error)
 
 
 def _bearer(headers: dict[bytes, bytes]) -> str:
@@ -133,5 +128,7 @@ def _limited(receive: Receive, limit: int) -> Receive:
 
 def _route(scope: Scope) -> str:
     """The route's template: `scope["route"]` would give it without its router's prefix."""
+    if "crm.route" in scope:
+        return str(scope["crm.route"])
     context: Any = scope.get("fastapi", {}).get("effective_route_context")
     return getattr(context, "path", None) or "unmatched"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.types import Scope
 
 from kernel.domain.errors import Refused
 from kernel.messaging.service import Node
@@ -31,7 +32,7 @@ class Trace:
 class Call:
     """One authenticated request to one node."""
 
-    request: Request
+    scope: Scope
     node: Node
     policy: Policy
     principal: Principal
@@ -39,18 +40,21 @@ class Call:
 
     def header(self, name: bytes) -> str | None:
         """By its lower-case name; of several the first, as the middleware has laid them out."""
-        value: bytes | None = self.request.scope["crm.headers"].get(name)
+        value: bytes | None = self.scope["crm.headers"].get(name)
         return None if value is None else value.decode("latin-1")
 
+    @property
+    def request(self) -> Request:
+        return Request(self.scope)
 
-def call_of(request: Request) -> Call:
-    scope = request.scope
+
+def call_of(scope: Scope) -> Call:
     state = scope["app"].state
-    return Call(request, state.node, state.policy, scope["crm.principal"], scope["crm.trace"])
+    return Call(scope, state.node, state.policy, scope["crm.principal"], scope["crm.trace"])
 
 
 async def _call(request: Request) -> Call:
-    return call_of(request)
+    return call_of(request.scope)
 
 
 Caller = Annotated[Call, Depends(_call)]

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from kernel.domain.errors import NotFound, Refused
 from kernel.messaging.service import Node
 from kernel.storage.catalog import ViewUnknown
-from kernel.web.app import invalid
+from kernel.web.faults import invalid
 from kernel.web.policy import Policy
 from kernel.web.problems import Described, describe
 from starlette.responses import Response
