@@ -27,7 +27,7 @@ async def append(connection: asyncpg.Connection, stream_id: UUID, version: int) 
         ["{}"],
         [await connection.fetchval(NOW)],
     ]
-    (row,) = await log.append(connection, columns)
+    row = await connection.fetchrow(log.APPEND, *columns)
     position: int = row["position"]
     return position
 

@@ -89,6 +89,8 @@ class Intent:
     status: int = 200
     expected_version: int | None = None
     must_be_new: bool = False
+    # The target's id was made here, for this intent: the log holds nothing of it.
+    begins: bool = False
     # Whether the actor may know of a record with this owner; None: may see everything.
     sees: Callable[[Owned], bool] | None = None
     # What the body weighed, in bytes: a batch stays under its limit.

@@ -20,10 +20,6 @@ Outcome = AnyHandled | Exception
 # Work that belongs into the same transaction: a follower's checkpoint, a fence.
 Within = Callable[[Connection], Awaitable[None]]
 
-_CLAIMED = """
-SELECT principal, key, fingerprint, command_id, status, stream_id, version FROM idempotency
-WHERE (principal, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))
-"""
 _UNIQUE = """
 SELECT kind, digest, stream_id FROM unique_values
 WHERE (kind, digest) IN (SELECT * FROM unnest($1::text[], $2::bytea[]))
@@ -58,10 +54,9 @@ class Batch:
 
     async def run(self, within: Within | None = None) -> list[Outcome]:
         connection = self._connection
-        head = await log.head(connection)
+        head = await self._look()
         if within:
             await within(connection)
-        await self._load_claims()
         postponed = await self._load_streams(whole=within is not None)
         fresh = [intent for intent in self._fresh() if id(intent) not in postponed]
         decisions = await self._decide(head, fresh)
@@ -77,28 +72,37 @@ class Batch:
         ]
 
     def _fresh(self) -> list[Intent]:
+        if not self._claims:
+            return list(self._intents)
         return [intent for intent in self._intents if (intent.actor, intent.key) not in self._claims]
 
-    async def _load_claims(self) -> None:
-        rows = await self._connection.fetch(
-            _CLAIMED, [intent.actor for intent in self._intents], [intent.key for intent in self._intents]
+    async def _look(self) -> Head:
+        head, rows = await log.head_and_claims(
+            self._connection,
+            [intent.actor for intent in self._intents],
+            [intent.key for intent in self._intents],
         )
         for row in rows:
             self._claims[row["principal"], row["key"]] = Claim(
                 row["fingerprint"], row["command_id"], row["status"], row["stream_id"], row["version"]
             )
+        return head
 
     async def _load_streams(self, *, whole: bool) -> set[int]:
         """Loads the streams of the intents and claims; answers the intents that would make the batch too heavy.
 
         A batch that carries a checkpoint is done whole or not at all.
         """
+        fresh = self._fresh()
+        for intent in fresh:
+            if intent.begins:
+                self._loader.begins(intent.target.stream_id)
         claimed = [claim.stream_id for claim in self._claims.values()]
-        heads = await self._loader.heads([*streams_of(self._fresh()), *claimed])
+        heads = await self._loader.heads([*streams_of(fresh), *claimed])
         postponed: set[int] = set()
         chosen: dict[UUID, None] = dict.fromkeys(claimed)
         weight = sum(heads[i]["bytes"] for i in chosen if i in heads)
-        for intent in self._fresh():
+        for intent in fresh:
             new = [i for i in streams_of([intent]) if i not in chosen]
             more = intent.weight + sum(heads[i]["bytes"] for i in new if i in heads)
             if chosen and weight + more > log.MOST_BYTES and not whole:

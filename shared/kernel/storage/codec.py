@@ -5,7 +5,7 @@ The current schema version of a fact is 1 + the number of its upcasts; stored ev
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Generic, TypeVar, cast, get_args, get_type_hints
+from typing import Any, Generic, NamedTuple, TypeVar, cast, get_args, get_type_hints
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -23,8 +23,7 @@ class UnknownEvent(Exception):
     """The log holds a type or a version that this code does not know: a newer release wrote it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """`data` are the open fields as JSON; `personal` those to seal with the key of `person_id` (None: the stream's)."""
 
     type: str

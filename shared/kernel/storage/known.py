@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from kernel.domain.recorded import Recorded
@@ -49,8 +49,7 @@ class Missing:
         return bool(self.streams or self.persons or self.unique)
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A fact that is decided and not yet written."""
 
     aggregate: AnyAggregate
@@ -68,8 +67,7 @@ class Draft:
         return self.encoded.person_id or self.stream_id
 
 
-@dataclass(frozen=True, slots=True)
-class Tip:
+class Tip(NamedTuple):
     """Where a stream stands after what this batch decided so far."""
 
     aggregate: AnyAggregate
@@ -77,8 +75,7 @@ class Tip:
     state: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(NamedTuple):
     stream_id: UUID
     version: int
     state: Any

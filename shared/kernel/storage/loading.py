@@ -25,6 +25,11 @@ class Loader:
         self._catalog = catalog
         self.known = Known()
 
+    def begins(self, stream_id: UUID) -> None:
+        """An id that was made here for a stream to come: nothing of it is stored, nor a key."""
+        self.known.streams[stream_id] = None
+        self.known.keys[stream_id] = None
+
     async def heads(self, stream_ids: Iterable[UUID]) -> dict[UUID, Mapping[str, Any]]:
         """Category, version and weight of those streams that exist."""
         wanted = [i for i in dict.fromkeys(stream_ids) if i not in self.known.streams]
@@ -35,6 +40,8 @@ class Loader:
     async def load(self, stream_ids: Iterable[UUID], heads: Mapping[UUID, Mapping[str, Any]]) -> None:
         """Makes every one of these streams known, the absent ones as absent."""
         wanted = [i for i in dict.fromkeys(stream_ids) if i not in self.known.streams]
+        if not wanted:
+            return
         existing = [i for i in wanted if i in heads]
         events = await log.load(self._connection, existing) if existing else []
         # A stream's own person is loaded with it: most personal facts are about that one.

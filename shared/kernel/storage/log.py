@@ -32,12 +32,16 @@ SELECT coalesce((SELECT max(position) FROM events), 0) AS position,
        (SELECT system_identifier FROM pg_control_system()) AS system_identifier,
        clock_timestamp() AS now,
        latest.id AS incarnation, latest.system_identifier AS known_system, latest.timeline AS known_timeline,
-       latest.partitions
+       latest.partitions, claim.*
 FROM (VALUES (1)) AS one LEFT JOIN LATERAL
      (SELECT * FROM incarnations ORDER BY from_position DESC, created_at DESC LIMIT 1) AS latest ON true
+     LEFT JOIN LATERAL
+     (SELECT found.* FROM unnest($1::text[], $2::text[]) AS asked(principal, key), LATERAL
+          (SELECT * FROM idempotency WHERE principal = asked.principal AND key = asked.key LIMIT 1) AS found
+     ) AS claim ON true
 """
 
-_APPEND = """
+APPEND = """
 INSERT INTO events (stream_id, version, event_id, type, schema_version, data, personal, personal_digest, meta,
                     occurred_at)
 SELECT stream_id, version, event_id, type, schema_version, data::jsonb, personal::jsonb, digest, meta::jsonb,
@@ -104,13 +108,24 @@ async def begin(connection: Connection) -> None:
 
 
 async def head(connection: Connection) -> Head:
-    """What the lock's holder must know; the first appender on another server or timeline starts an incarnation."""
-    row = await connection.fetchrow(_HEAD)
+    return (await head_and_claims(connection, (), ()))[0]
+
+
+async def head_and_claims(
+    connection: Connection, principals: Sequence[str], keys: Sequence[str]
+) -> tuple[Head, list[Mapping[str, Any]]]:
+    """What the lock's holder must know, and which of these keys have been used.
+
+    The first appender on another server or timeline starts an incarnation.
+    """
+    rows = await connection.fetch(_HEAD, principals, keys)
+    row = rows[0]
     incarnation = row["incarnation"]
     here = (row["system_identifier"], row["timeline"])
     if here != (row["known_system"], row["known_timeline"]):
         incarnation = await new_incarnation(connection, row["position"], row["partitions"], here)
-    return Head(row["position"], row["epoch"], row["now"], incarnation)
+    head = Head(row["position"], row["epoch"], row["now"], incarnation)
+    return head, [row for row in rows if row["principal"] is not None]
 
 
 async def new_incarnation(
@@ -143,12 +158,6 @@ async def nobody_appends(connection: Connection) -> datetime | None:
 
 async def read_after(connection: Connection, position: int, limit: int) -> list[StoredEvent]:
     return [stored(row) for row in await connection.fetch(_AFTER, position, limit)]
-
-
-async def append(connection: Connection, columns: Sequence[Sequence[Any]]) -> Sequence[Mapping[str, Any]]:
-    """Columns in the order of the statement; answers event id, position and recorded time of each row."""
-    appended: Sequence[Mapping[str, Any]] = await connection.fetch(_APPEND, *columns)
-    return appended
 
 
 def stored(row: Mapping[str, Any]) -> StoredEvent:

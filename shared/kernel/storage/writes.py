@@ -1,4 +1,4 @@
-"""What a decided batch writes: events, streams, keys, unique values, timers, views and the claims, a statement each."""
+"""What a decided batch writes: the log and its claims in one statement, then unique values, timers and views."""
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -10,7 +10,6 @@ from pydantic_core import to_json
 from kernel.domain.provenance import Provenance
 from kernel.domain.recorded import Recorded
 from kernel.storage import log
-from kernel.storage.aggregate import AnyAggregate
 from kernel.storage.catalog import Catalog
 from kernel.storage.database import Connection
 from kernel.storage.decisions import Decisions
@@ -18,12 +17,21 @@ from kernel.storage.keys import seal
 from kernel.storage.known import Decided, Draft, Known, PersonKey
 from kernel.storage.views import Rows
 
+# Parts of one statement: each further round trip costs as much as the decision of a command.
 _STREAMS = """
 INSERT INTO streams (stream_id, category, version, bytes)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[], $4::bigint[])
+SELECT * FROM unnest($11::uuid[], $12::text[], $13::int[], $14::bigint[])
 ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, bytes = streams.bytes + excluded.bytes
 """
-_KEYS = "INSERT INTO person_keys (person_id, wrapped_key) SELECT * FROM unnest($1::uuid[], $2::bytea[])"
+_KEYS = "INSERT INTO person_keys (person_id, wrapped_key) SELECT * FROM unnest($15::uuid[], $16::bytea[])"
+_CLAIM = """
+INSERT INTO idempotency (principal, key, fingerprint, command_id, status, stream_id, version)
+SELECT * FROM unnest($17::text[], $18::text[], $19::bytea[], $20::uuid[], $21::smallint[], $22::uuid[], $23::int[])
+"""
+_WRITE = f"""
+WITH appended AS ({log.APPEND}), counted AS ({_STREAMS}), keyed AS ({_KEYS}), claimed AS ({_CLAIM})
+SELECT event_id, position, recorded_at FROM appended
+"""
 _SHRED = """
 INSERT INTO person_keys (person_id, wrapped_key, shredded_at)
 SELECT person, NULL, now() FROM unnest($1::uuid[]) AS person
@@ -46,28 +54,34 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) AS given(stre
 ON CONFLICT (stream_id, kind)
 DO UPDATE SET due_at = excluded.due_at, next_try_at = excluded.next_try_at, attempts = 0
 """
-_CLAIM = """
-INSERT INTO idempotency (principal, key, fingerprint, command_id, status, stream_id, version)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[], $5::smallint[], $6::uuid[], $7::int[])
-"""
 
 
 async def write(
     connection: Connection, catalog: Catalog, known: Known, decisions: Decisions
 ) -> list[Recorded[Any]]:
     """Answers the facts as recorded, in the order of the log."""
-    recorded: list[Recorded[Any]] = []
-    if decisions.drafts:
-        sealed = await _seal(connection, catalog, known, decisions.drafts)
-        recorded = await _append(connection, decisions.drafts, sealed)
-        await _streams(connection, decisions, sealed)
+    drafts = decisions.drafts
+    sealed, keys = _seal(catalog, known, drafts)
+    claims = _claims(decisions)
+    if not (drafts or claims):
+        return []
+    provenances = [_provenance(draft) for draft in drafts]
+    events = [_event(*one) for one in zip(drafts, sealed, provenances, strict=True)]
+    places = await connection.fetch(
+        _WRITE,
+        *_columns(events, 10),
+        *_columns(_streams(decisions, sealed), 4),
+        *_columns(keys, 2),
+        *_columns(claims, 7),
+    )
+    recorded = _recorded(drafts, provenances, places)
+    if drafts:
         await _unique(connection, decisions)
         await _timers(connection, known, decisions)
         live = await catalog.live(connection, decisions.head.epoch)
-        await _views(connection, live.tables, known, decisions, recorded)
+        await _views(connection, live.tables, decisions, recorded)
         if decisions.erased:
             await erase(connection, live.tables, catalog.views, list(decisions.erased))
-    await _claims(connection, decisions)
     return recorded
 
 
@@ -80,10 +94,15 @@ async def erase(
         await view.statements.blank(connection, tables[view.name], persons)
 
 
-async def _seal(
-    connection: Connection, catalog: Catalog, known: Known, drafts: Sequence[Draft]
-) -> list[str | None]:
-    new: dict[UUID, bytes] = {}
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> Sequence[Sequence[Any]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * width
+
+
+def _seal(
+    catalog: Catalog, known: Known, drafts: Sequence[Draft]
+) -> tuple[list[str | None], list[tuple[UUID, bytes]]]:
+    """What of each draft is sealed, and the keys that were made for it, wrapped."""
+    new: list[tuple[UUID, bytes]] = []
     sealed: list[str | None] = []
     for draft in drafts:
         if not draft.encoded.personal:
@@ -92,49 +111,52 @@ async def _seal(
         person = draft.person_id
         key = known.keys.get(person)
         if key is None:
-            plain, new[person] = catalog.keyring.new_key(person)
+            plain, wrapped = catalog.keyring.new_key(person)
+            new.append((person, wrapped))
             known.keys[person] = key = PersonKey(plain, shredded=False)
         if key.plain is None:
             raise AssertionError("a shredded person's facts are refused before they are sealed")
         sealed.append(seal(key.plain, person, draft.event_id, draft.encoded.personal))
-    if new:
-        await connection.execute(_KEYS, list(new), list(new.values()))
-    return sealed
+    return sealed, new
 
 
-async def _append(
-    connection: Connection, drafts: Sequence[Draft], sealed: Sequence[str | None]
+def _event(draft: Draft, sealed: str | None, provenance: Provenance) -> tuple[Any, ...]:
+    """In the order of the statement."""
+    encoded = draft.encoded
+    return (
+        draft.stream_id,
+        draft.version,
+        draft.event_id,
+        encoded.type,
+        encoded.schema_version,
+        encoded.data,
+        to_json({str(draft.person_id): sealed}).decode() if sealed else None,
+        personal_digest(draft.person_id, sealed),
+        log.meta_json(provenance),
+        draft.occurred_at,
+    )
+
+
+def _recorded(
+    drafts: Sequence[Draft], provenances: Sequence[Provenance], rows: Sequence[Mapping[str, Any]]
 ) -> list[Recorded[Any]]:
-    provenances = [_provenance(draft) for draft in drafts]
-    columns: list[list[Any]] = [
-        [draft.stream_id for draft in drafts],
-        [draft.version for draft in drafts],
-        [draft.event_id for draft in drafts],
-        [draft.encoded.type for draft in drafts],
-        [draft.encoded.schema_version for draft in drafts],
-        [draft.encoded.data for draft in drafts],
-        [
-            to_json({str(draft.person_id): text}).decode() if text else None
-            for draft, text in zip(drafts, sealed, strict=True)
-        ],
-        [personal_digest(draft.person_id, text) for draft, text in zip(drafts, sealed, strict=True)],
-        [log.meta_json(provenance) for provenance in provenances],
-        [draft.occurred_at for draft in drafts],
-    ]
-    places = {row["event_id"]: row for row in await log.append(connection, columns)}
-    return [
-        Recorded(
-            draft.fact,
-            draft.stream_id,
-            draft.version,
-            places[draft.event_id]["position"],
-            draft.event_id,
-            draft.occurred_at,
-            places[draft.event_id]["recorded_at"],
-            provenance,
+    places = {row["event_id"]: row for row in rows}
+    recorded = []
+    for draft, provenance in zip(drafts, provenances, strict=True):
+        place = places[draft.event_id]
+        recorded.append(
+            Recorded(
+                draft.fact,
+                draft.stream_id,
+                draft.version,
+                place["position"],
+                draft.event_id,
+                draft.occurred_at,
+                place["recorded_at"],
+                provenance,
+            )
         )
-        for draft, provenance in zip(drafts, provenances, strict=True)
-    ]
+    return recorded
 
 
 def personal_digest(person_id: UUID, sealed: str | None) -> bytes | None:
@@ -154,20 +176,32 @@ def _provenance(draft: Draft) -> Provenance:
     )
 
 
-async def _streams(connection: Connection, decisions: Decisions, sealed: Sequence[str | None]) -> None:
-    bytes_: dict[UUID, int] = {}
+def _streams(decisions: Decisions, sealed: Sequence[str | None]) -> list[tuple[UUID, str, int, int]]:
+    """Id, category, version and what the new facts weigh."""
+    weights: dict[UUID, int] = {}
     for draft, text in zip(decisions.drafts, sealed, strict=True):
         # A load brings about 300 bytes of ids, times and provenance beside the body.
         weight = 300 + draft.intent.weight + len(text or "")
-        bytes_[draft.stream_id] = bytes_.get(draft.stream_id, 0) + weight
-    tips = [decisions.tips[stream_id] for stream_id in bytes_]
-    await connection.execute(
-        _STREAMS,
-        list(bytes_),
-        [tip.aggregate.category for tip in tips],
-        [tip.version for tip in tips],
-        list(bytes_.values()),
-    )
+        weights[draft.stream_id] = weights.get(draft.stream_id, 0) + weight
+    tips = decisions.tips
+    return [(i, tips[i].aggregate.category, tips[i].version, weight) for i, weight in weights.items()]
+
+
+def _claims(decisions: Decisions) -> list[tuple[Any, ...]]:
+    """Of every intent that was not refused, in the order of the statement."""
+    return [
+        (
+            intent.actor,
+            intent.key,
+            intent.fingerprint,
+            intent.command_id,
+            intent.status,
+            outcome.stream_id,
+            outcome.version,
+        )
+        for intent, outcome in zip(decisions.intents, decisions.outcomes, strict=True)
+        if isinstance(outcome, Decided)
+    ]
 
 
 async def _unique(connection: Connection, decisions: Decisions) -> None:
@@ -204,41 +238,21 @@ async def _timers(connection: Connection, known: Known, decisions: Decisions) ->
 async def _views(
     connection: Connection,
     tables: Mapping[str, str],
-    known: Known,
     decisions: Decisions,
     recorded: Sequence[Recorded[Any]],
 ) -> None:
     grouped: dict[Rows, list[Recorded[Any]]] = {}
-    aggregates: dict[UUID, AnyAggregate] = {i: tip.aggregate for i, tip in decisions.tips.items()}
+    # A row of a stream that begins in this batch, or of an event of this batch, cannot exist yet.
+    begun: set[UUID] = set()
     for event in recorded:
-        for view in aggregates[event.stream_id].views:
+        begun.add(event.event_id)
+        if event.version == 1:
+            begun.add(event.stream_id)
+        for view in decisions.tips[event.stream_id].aggregate.views:
             grouped.setdefault(view, []).append(event)
     for view, events in grouped.items():
-        # A row of a stream that begins in this batch, or of an event of this batch, cannot exist yet.
-        begun = {event.event_id for event in events} | {
-            event.stream_id for event in events if event.version == 1
-        }
         keys = {view.key(event) for event in events} - begun
         table = tables[view.name]
         rows = await view.statements.load(connection, table, keys) if keys else {}
         view.project_all(rows, events)
         await view.statements.write(connection, table, rows)
-
-
-async def _claims(connection: Connection, decisions: Decisions) -> None:
-    done = [
-        (intent, outcome)
-        for intent, outcome in zip(decisions.intents, decisions.outcomes, strict=True)
-        if isinstance(outcome, Decided)
-    ]
-    if done:
-        await connection.execute(
-            _CLAIM,
-            [intent.actor for intent, _ in done],
-            [intent.key for intent, _ in done],
-            [intent.fingerprint for intent, _ in done],
-            [intent.command_id for intent, _ in done],
-            [intent.status for intent, _ in done],
-            [outcome.stream_id for _, outcome in done],
-            [outcome.version for _, outcome in done],
-        )

@@ -119,6 +119,7 @@ def make_intent(
     seen_by: Any,
 ) -> Intent:
     command_id = new_id()
+    begins = stream_id is None and operation.stream_id is None
     said = to_json([operation.id, stream_id, body, if_match])
     if b"\\u0000" in said and _NUL.search(said):
         # PostgreSQL's jsonb holds every text but this character; better refused here than at the insert.
@@ -135,6 +136,7 @@ def make_intent(
         status=201 if operation.creates else 200,
         expected_version=expected_version(if_match),
         must_be_new=must_be_new,
+        begins=begins,
         sees=sees(call.principal, seen_by),
         weight=len(said),
     )
