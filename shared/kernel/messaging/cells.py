@@ -26,6 +26,19 @@ Numbers = tuple[int, ...]
 SEPARATOR = "\x1f"
 _REMEMBERED = 20_000
 
+# `{}` stands for the version's table.
+_LOAD_STATES = 'SELECT id, state FROM "{}" WHERE id = ANY($1::uuid[])'
+_WRITE_STATES = """
+INSERT INTO "{}" (id, state) SELECT id, state::jsonb FROM unnest($1::uuid[], $2::text[]) AS given(id, state)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state
+"""
+_LOAD_CELLS = 'SELECT key, numbers FROM "{}" WHERE key = ANY($1::text[])'
+_WRITE_CELLS = """
+INSERT INTO "{}" (key, numbers) SELECT key, numbers::bigint[] FROM unnest($1::text[], $2::text[]) AS given(key, numbers)
+ON CONFLICT (key) DO UPDATE SET numbers = excluded.numbers
+"""
+_DELETE_CELLS = 'DELETE FROM "{}" WHERE key = ANY($1::text[])'
+
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
@@ -121,9 +134,7 @@ class CellWriter:
             return
         table, _ = self.view.tables(self.version)
         self.states.update(dict.fromkeys(unknown))
-        for row in await connection.fetch(
-            f'SELECT id, state FROM "{table}" WHERE id = ANY($1::uuid[])', unknown
-        ):
+        for row in await connection.fetch(_LOAD_STATES.format(table), unknown):
             self.states[row["id"]] = self.view.adapter.validate_json(row["state"])
 
     async def _write(
@@ -151,9 +162,7 @@ class CellWriter:
         table, _ = self.view.tables(self.version)
         dump = self.view.adapter.dump_json
         await connection.execute(
-            f"""INSERT INTO "{table}" (id, state)
-                SELECT id, state::jsonb FROM unnest($1::uuid[], $2::text[]) AS given(id, state)
-                ON CONFLICT (id) DO UPDATE SET state = excluded.state""",
+            _WRITE_STATES.format(table),
             list(changed),
             [dump(state).decode() for state in changed.values()],
         )
@@ -168,18 +177,16 @@ class CellWriter:
         kept = [text for text, numbers in summed.items() if any(numbers)]
         if kept:
             await connection.execute(
-                f"""INSERT INTO "{table}" (key, numbers)
-                    SELECT key, numbers::bigint[] FROM unnest($1::text[], $2::text[]) AS given(key, numbers)
-                    ON CONFLICT (key) DO UPDATE SET numbers = excluded.numbers""",
+                _WRITE_CELLS.format(table),
                 kept,
                 ["{" + ",".join(map(str, summed[text])) + "}" for text in kept],
             )
         if gone:
-            await connection.execute(f'DELETE FROM "{table}" WHERE key = ANY($1::text[])', gone)
+            await connection.execute(_DELETE_CELLS.format(table), gone)
 
 
 async def load_cells(connection: Connection, table: str, keys: Sequence[str]) -> dict[str, Numbers]:
-    rows = await connection.fetch(f'SELECT key, numbers FROM "{table}" WHERE key = ANY($1::text[])', keys)
+    rows = await connection.fetch(_LOAD_CELLS.format(table), keys)
     return {row["key"]: tuple(row["numbers"]) for row in rows}
 
 
