@@ -1,0 +1,212 @@
+"""The processes of the simulated company, each with the kernel's real parts over the model."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from kernel.messaging import feed
+from kernel.messaging.feed_client import FeedClient, FeedGone
+from kernel.messaging.followers import Checkpoint, Follower, Sink
+from kernel.messaging.projecting import Projection
+from kernel.messaging.received import Received
+from kernel.messaging.records import Contracts, PublicRecord, Translator
+from kernel.messaging.relay import Relay
+from kernel.messaging.service import Node, Service
+from kernel.messaging.sources import FEED_PARTITION, NO_INCARNATION, Mark, Place
+from kernel.messaging.tracker import Withdrawal
+from kernel.messaging.worker import Worker
+from kernel.storage.aggregate import AnyAggregate, AnyHandled, Intent, Step
+from kernel.storage.catalog import Catalog
+from kernel.storage.committer import Committer
+from kernel.storage.keys import Keyring
+from kernel.storage.persons import person
+from sqlalchemy import MetaData
+
+from tests.chaos.simulation.connection import ModelDatabase
+from tests.chaos.simulation.domain import SOURCE, Contract, Erase, account, publish
+from tests.chaos.simulation.hearing import CountRecord, sums, tally
+from tests.chaos.simulation.ids import new_id
+from tests.chaos.simulation.kafka import ModelPublisher, ModelTopicSource, Topic
+from tests.chaos.simulation.process import Process
+from tests.chaos.simulation.server import Server
+
+ZONE = ZoneInfo("UTC")
+TALLY = UUID(int=0x7A11)
+KEYRING = Keyring({1: b"\7" * 32}, b"secret")
+
+
+def _erase(person_id: UUID) -> Step:
+    return Step(account, person_id, Erase(ref="restore"))
+
+
+BANK = Service(SOURCE, MetaData(), (account,), publish, Contract, erase=_erase)
+READER = Service("reader", MetaData(), (tally,), lambda _: None, None, cells=(sums,))
+CONTRACTS = Contracts(SOURCE, Contract)
+
+
+def node_of(service: Service, server: Server, process: Process, partitions: int) -> Node:
+    """As `Node`, without settings from outside."""
+    database = ModelDatabase(server, process)
+    catalog = Catalog((*service.aggregates, person), KEYRING)
+    settings = SimpleNamespace(partitions=partitions, erasures_file=None)
+    return cast(
+        Node,
+        SimpleNamespace(
+            service=service,
+            settings=settings,
+            database=database,
+            catalog=catalog,
+            committer=Committer(database, catalog),
+        ),
+    )
+
+
+class Api:
+    """Answers commands and the feed, as long as it lives."""
+
+    def __init__(self, process: Process, node: Node) -> None:
+        self.process = process
+        self._node = node
+        self._translator = Translator(node.service, node.catalog)
+        process.spawn(self._start())
+
+    async def _start(self) -> None:
+        self._node.committer.start()
+
+    async def submit(self, intent: Intent) -> AnyHandled:
+        handled: AnyHandled = await self.ask(lambda: self._node.committer.submit(intent))
+        return handled
+
+    async def ask(self, work: Callable[[], Awaitable[Any]]) -> Any:
+        """As over the network: whoever asks is told when this process dies, and not when it only stops."""
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if not self.process.alive:
+            raise ConnectionRefusedError("nobody listens")
+
+        def hang_up() -> None:
+            if not answer.done():
+                answer.set_exception(ConnectionResetError("the process died"))
+
+        self.process.on_death.append(hang_up)
+        self.process.spawn(_answer(work, answer))
+        try:
+            return await answer
+        finally:
+            if self.process.alive:
+                self.process.on_death.remove(hang_up)
+
+    async def page(self, after: int, incarnation: UUID | None, limit: int) -> tuple[list[PublicRecord], Mark]:
+        """What `GET /v1/feed` does, without HTTP."""
+        async with self._node.database.reading() as connection:
+            if incarnation not in (None, NO_INCARNATION):
+                try:
+                    (await feed.history(connection)).check(incarnation, after)
+                except feed.Gone as gone:
+                    place = Place(gone.incarnation, gone.position, tuple(gone.counting))
+                    raise FeedGone(place) from None
+            page = await feed.read_page(connection, self._translator, after=after, limit=limit)
+        stated = page.incarnation or NO_INCARNATION
+        return list(page.records), Mark(FEED_PARTITION, stated, page.position, at=page.at)
+
+
+async def _answer(work: Callable[[], Awaitable[Any]], answer: "asyncio.Future[Any]") -> None:
+    try:
+        said = await work()
+    except Exception as error:
+        if not answer.done():
+            answer.set_exception(error)
+            answer.exception()
+    else:
+        if not answer.done():
+            answer.set_result(said)
+
+
+class ModelFeed(FeedClient):
+    """`between` is the kernel's own; a page comes from any API that answers."""
+
+    def __init__(self, apis: Callable[[], Api]) -> None:
+        self.name = SOURCE
+        self._apis = apis
+
+    async def page(
+        self, after: int, incarnation: UUID | None, *, limit: int = 1000, wait: float = 0.0
+    ) -> tuple[list[PublicRecord], Mark]:
+        until = asyncio.get_running_loop().time() + wait
+        while True:
+            async with asyncio.timeout(2.0):
+                api = self._apis()
+                records, mark = await api.ask(partial(api.page, after, incarnation, limit))
+            if records or asyncio.get_running_loop().time() >= until:
+                return records, mark
+            await asyncio.sleep(0.2)
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+class Counting:
+    """A reaction: every record of the accounts is counted once, in the tally's own log."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def reset(self) -> None:
+        """Remembers nothing."""
+
+    async def apply(
+        self, records: Sequence[PublicRecord], withdrawals: Sequence[Withdrawal], checkpoint: Checkpoint
+    ) -> None:
+        intents = [_counting(record) for record in records]
+        for outcome in await self._node.committer.run_alone(intents, checkpoint):
+            if isinstance(outcome, Exception):
+                raise outcome
+
+
+def _counting(record: PublicRecord) -> Intent:
+    command = CountRecord(source_position=record.position, incarnation=record.incarnation)
+    return intent_of(tally, TALLY, command, key=f"count:{new_id()}")
+
+
+def intent_of(aggregate: AnyAggregate, stream: UUID, command: Any, *, key: str) -> Intent:
+    command_id = new_id()
+    return Intent(
+        steps=(Step(aggregate, stream, command),),
+        actor="client",
+        key=key,
+        fingerprint=key.encode(),
+        command_id=command_id,
+        correlation_id=str(command_id),
+    )
+
+
+Part = Callable[[Any], Awaitable[None]]
+
+
+async def work(node: Node, parts: Sequence[Part]) -> None:
+    """A worker's process."""
+    node.committer.start()
+    async with Worker(node, parts):
+        await asyncio.Event().wait()
+
+
+def relaying(node: Node, topic: Topic) -> list[Part]:
+    return [Relay(node, lambda: ModelPublisher(topic)).run]
+
+
+def listening(node: Node, topic: Topic, apis: Callable[[], Api], kinds: Sequence[str]) -> list[Part]:
+    """The readers of these kinds: a projection, a reaction."""
+    received = Received({SOURCE: CONTRACTS})
+    sinks: dict[str, Callable[[], Sink]] = {
+        "projection": lambda: Projection(node.database, received, [sums], ZONE),
+        "reaction": lambda: Counting(node),
+    }
+    return [
+        Follower(
+            kind, node.database, [ModelTopicSource(SOURCE, topic)], {SOURCE: ModelFeed(apis)}, sinks[kind]()
+        ).run
+        for kind in kinds
+    ]
