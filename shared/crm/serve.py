@@ -43,6 +43,8 @@ def serve(name: str, host: str, port: int) -> None:
             access_log=False,
             server_header=False,
             lifespan="on",
+            # Nothing here asks who called from where.
+            proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=GRACE,
         )

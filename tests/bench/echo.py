@@ -31,6 +31,7 @@ def main(module: str, model: str, port: str) -> None:
         access_log=False,
         server_header=False,
         lifespan="on",
+        proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE,
     )
     uvicorn.Server(config).run(sockets=[listen("127.0.0.1", int(port))])

@@ -2,8 +2,8 @@
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from kernel.testing.fixtures import api, new_key, token
+from kernel.web.app import App
 
 from tests.contacts.examples import LINUS
 from tests.contacts.requests import (
@@ -22,8 +22,8 @@ from tests.contacts.requests import (
 every_operation = pytest.mark.parametrize("name", list(OPERATIONS))
 
 
-def test_every_operation_has_an_example_and_is_open_to_batches(app: FastAPI) -> None:
-    assert set(EXAMPLES) == set(OPERATIONS) == set(app.state.operations)
+def test_every_operation_has_an_example_and_is_open_to_batches(app: App) -> None:
+    assert set(EXAMPLES) == set(OPERATIONS) == set(app.operations)
 
 
 @every_operation
@@ -38,7 +38,7 @@ async def test_it_succeeds_and_says_where_it_stands(admin: httpx.AsyncClient, na
 
 
 @every_operation
-async def test_without_a_token_it_is_refused(app: FastAPI, name: str) -> None:
+async def test_without_a_token_it_is_refused(app: App, name: str) -> None:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://service") as nobody:
         answer = await send(nobody, name, UNKNOWN)
@@ -51,7 +51,7 @@ async def test_without_a_token_it_is_refused(app: FastAPI, name: str) -> None:
 
 
 @every_operation
-async def test_analysts_and_agents_may_not_send_it(app: FastAPI, admin: httpx.AsyncClient, name: str) -> None:
+async def test_analysts_and_agents_may_not_send_it(app: App, admin: httpx.AsyncClient, name: str) -> None:
     record = await record_for(admin, name)
     for role in ("analyst", "service_agent"):
         async with api(app, role) as client:
@@ -60,7 +60,7 @@ async def test_analysts_and_agents_may_not_send_it(app: FastAPI, admin: httpx.As
 
 @pytest.mark.parametrize("name", CHANGING)
 async def test_someone_elses_record_looks_like_a_missing_one(
-    app: FastAPI, admin: httpx.AsyncClient, name: str
+    app: App, admin: httpx.AsyncClient, name: str
 ) -> None:
     record = await record_for(admin, name)
     async with api(app, "sales_rep", "sales_manager", subject=LINUS, teams=["north"]) as linus:
@@ -72,9 +72,7 @@ async def test_someone_elses_record_looks_like_a_missing_one(
 
 
 @pytest.mark.parametrize("name", ["contacts.set-owner", "contacts.erase", "companies.set-owner"])
-async def test_what_managers_decide_a_rep_may_not_send(
-    app: FastAPI, admin: httpx.AsyncClient, name: str
-) -> None:
+async def test_what_managers_decide_a_rep_may_not_send(app: App, admin: httpx.AsyncClient, name: str) -> None:
     record = await record_for(admin, name)
     async with api(app, "sales_rep") as rep:
         assert code_of(await send(rep, name, record)) == (403, "FORBIDDEN")

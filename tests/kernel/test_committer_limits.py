@@ -9,9 +9,10 @@ import pytest
 from kernel.domain.errors import Conflict
 from kernel.storage.aggregate import Intent
 from kernel.storage.batch import Postponed
-from kernel.storage.committer import MOST_BULK, MOST_INTENTS, Committer
+from kernel.storage.committer import Committer
 from kernel.storage.database import Database
 from kernel.storage.failures import OutcomeUnknown, Overloaded, Unavailable
+from kernel.storage.waiting import MOST_BULK, MOST_INTENTS
 from kernel.testing.toy_note import Count, WriteNote
 
 from tests.kernel.toys import ADA, BOB, Toy, eventually, handled, on, settled

@@ -2,8 +2,8 @@
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from kernel.testing.fixtures import api, new_key, token
+from kernel.web.app import App
 from service_desk.policy.decider import REPLY_POLICY_ID
 
 from tests.service_desk.examples import ADA, LINUS
@@ -24,8 +24,8 @@ from tests.service_desk.requests import (
 every_operation = pytest.mark.parametrize("name", list(OPERATIONS))
 
 
-def test_every_operation_has_an_example_and_is_open_to_batches(app: FastAPI) -> None:
-    assert set(EXAMPLES) == set(OPERATIONS) == set(app.state.operations)
+def test_every_operation_has_an_example_and_is_open_to_batches(app: App) -> None:
+    assert set(EXAMPLES) == set(OPERATIONS) == set(app.operations)
 
 
 @every_operation
@@ -40,7 +40,7 @@ async def test_it_succeeds_and_says_where_it_stands(admin: httpx.AsyncClient, na
 
 
 @every_operation
-async def test_without_a_token_it_is_refused(app: FastAPI, name: str) -> None:
+async def test_without_a_token_it_is_refused(app: App, name: str) -> None:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://service") as nobody:
         answer = await send(nobody, name, UNKNOWN)
@@ -53,7 +53,7 @@ async def test_without_a_token_it_is_refused(app: FastAPI, name: str) -> None:
 
 
 @every_operation
-async def test_an_analyst_may_not_send_it(app: FastAPI, admin: httpx.AsyncClient, name: str) -> None:
+async def test_an_analyst_may_not_send_it(app: App, admin: httpx.AsyncClient, name: str) -> None:
     record = await record_for(admin, name)
     async with api(app, "analyst") as analyst:
         assert code_of(await send(analyst, name, record)) == (403, "FORBIDDEN")
@@ -61,7 +61,7 @@ async def test_an_analyst_may_not_send_it(app: FastAPI, admin: httpx.AsyncClient
 
 @pytest.mark.parametrize("name", [*CHANGING, "reply-policy.define"])
 async def test_sales_pass_complaints_on_and_do_nothing_else(
-    app: FastAPI, admin: httpx.AsyncClient, name: str
+    app: App, admin: httpx.AsyncClient, name: str
 ) -> None:
     record = await record_for(admin, name)
     async with api(app, "sales_rep", "sales_manager", subject=ADA, teams=["desk"]) as sales:
@@ -70,13 +70,13 @@ async def test_sales_pass_complaints_on_and_do_nothing_else(
 
 
 @pytest.mark.parametrize("name", CHANGING)
-async def test_the_desk_works_on_every_complaint(app: FastAPI, admin: httpx.AsyncClient, name: str) -> None:
+async def test_the_desk_works_on_every_complaint(app: App, admin: httpx.AsyncClient, name: str) -> None:
     record = await record_for(admin, name)
     async with api(app, "service_agent", subject=LINUS) as agent:
         assert (await send(agent, name, record)).status_code == 200
 
 
-async def test_an_agent_keeps_the_promise_and_does_not_make_it(app: FastAPI) -> None:
+async def test_an_agent_keeps_the_promise_and_does_not_make_it(app: App) -> None:
     async with api(app, "service_agent") as agent:
         assert code_of(await send(agent, "reply-policy.define")) == (403, "FORBIDDEN")
     async with api(app, "service_manager") as manager:

@@ -20,9 +20,11 @@ Outcome = AnyHandled | Exception
 # Work that belongs into the same transaction: a follower's checkpoint, a fence.
 Within = Callable[[Connection], Awaitable[None]]
 
+# Row by row through the key: a plan made while the table was small would read the whole of it for ever.
 _UNIQUE = """
-SELECT kind, digest, stream_id FROM unique_values
-WHERE (kind, digest) IN (SELECT * FROM unnest($1::text[], $2::bytea[]))
+SELECT found.* FROM unnest($1::text[], $2::bytea[]) AS asked(kind, digest), LATERAL
+    (SELECT kind, digest, stream_id FROM unique_values
+     WHERE kind = asked.kind AND digest = asked.digest LIMIT 1) AS found
 """
 
 

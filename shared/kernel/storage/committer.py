@@ -8,32 +8,20 @@ from dataclasses import dataclass
 
 import structlog
 
-from kernel.domain.errors import Conflict
 from kernel.runtime.logs import told
 from kernel.storage import log as log_
 from kernel.storage.aggregate import AnyHandled, Intent
 from kernel.storage.batch import Batch, Outcome, Postponed, Within
 from kernel.storage.catalog import Catalog, ViewUnknown
 from kernel.storage.database import Connection, Database
-from kernel.storage.failures import OutcomeUnknown, Overloaded, Unavailable, passing, settle
+from kernel.storage.failures import OutcomeUnknown, passing, settle
 from kernel.storage.locks import WATCH_AFTER, cut_off_stopped_holder
 from kernel.storage.metrics import BATCH_SIZE, COMMITTED, LOCK_WAIT
+from kernel.storage.waiting import Queues, Waiting
 
 log = structlog.get_logger()
 
-MOST_INTENTS = 128
-MOST_BULK = 96
 _TRANSACTION_TIMEOUT = 15.0
-BULK_PATIENCE = 60.0
-_SWEEP_EVERY = 0.25
-
-
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    intent: Intent
-    future: "asyncio.Future[AnyHandled]"
-    deadline: float
-    attempted: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -51,13 +39,9 @@ class Committer:
     ) -> None:
         self._database = database
         self._catalog = catalog
-        self._most_waiting = most_waiting
         self._patience = patience
-        self._singles: deque[_Waiting] = deque()
-        self._bulk: deque[_Waiting] = deque()
+        self._queues = Queues(most_waiting, patience)
         self._alone: deque[_Alone] = deque()
-        self._in_flight: dict[tuple[str, str], _Waiting] = {}
-        self._wake = asyncio.Event()
         self._busy = False
         self._connection: Connection | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -65,12 +49,12 @@ class Committer:
     def start(self) -> None:
         self._tasks = [
             asyncio.create_task(self._run(), name="committer"),
-            asyncio.create_task(self._watch_deadlines(), name="committer-deadlines"),
+            asyncio.create_task(self._queues.watch_deadlines(), name="committer-deadlines"),
         ]
 
     async def stop(self) -> None:
         """Finishes what waits, then ends."""
-        while self._singles or self._bulk or self._alone or self._in_flight or self._busy:  # noqa: ASYNC110
+        while self._alone or self._busy or not self._queues.idle:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         for task in self._tasks:
             task.cancel()
@@ -78,79 +62,35 @@ class Committer:
                 await task
         self._drop_connection()
 
-    async def submit(self, intent: Intent, *, bulk: bool = False) -> AnyHandled:
+    async def submit(self, intent: Intent) -> AnyHandled:
         """Answers after the commit. Raises `Refused`, `Unavailable`, `OutcomeUnknown`, or what the code raised."""
-        key = (intent.actor, intent.key)
-        if key in self._in_flight:
-            raise Conflict("A request with this idempotency key is under way.", code="IDEMPOTENCY_KEY_IN_USE")
-        queue = self._bulk if bulk else self._singles
-        if len(queue) >= self._most_waiting:
-            raise Overloaded("Too many commands are waiting.")
-        loop = asyncio.get_running_loop()
-        patience = BULK_PATIENCE if bulk else self._patience
-        waiting = _Waiting(intent, loop.create_future(), loop.time() + patience)
-        self._in_flight[key] = waiting
-        queue.append(waiting)
-        self._wake.set()
-        try:
-            return await waiting.future
-        finally:
-            del self._in_flight[key]
+        return await self._queues.single(intent)
 
     async def submit_all(self, intents: Sequence[Intent]) -> list[Outcome]:
         """Many independent intents, in slices between which single ones get their turn."""
-        return await asyncio.gather(
-            *(self.submit(intent, bulk=True) for intent in intents), return_exceptions=True
-        )  # type: ignore[return-value]  # what is gathered as an exception is an Exception, never an exit
+        return await self._queues.bulk(intents)
 
     async def run_alone(self, intents: Sequence[Intent], within: Within) -> list[Outcome]:
         """One transaction for these intents and `within`; an exception leaves nothing of either."""
         alone = _Alone(intents, within, asyncio.get_running_loop().create_future())
         self._alone.append(alone)
-        self._wake.set()
+        self._queues.filled.set()
         return await alone.future
 
     async def _run(self) -> None:
         while True:
-            await self._wake.wait()
-            self._wake.clear()
+            await self._queues.filled.wait()
+            self._queues.filled.clear()
             self._busy = True
-            while self._alone or self._singles or self._bulk:
+            while self._alone or self._queues:
                 if self._alone:
                     await self._commit_alone(self._alone.popleft())
-                waiting = self._take()
+                waiting = self._queues.take()
                 if waiting:
                     await self._commit(waiting)
             self._busy = False
 
-    async def _watch_deadlines(self) -> None:
-        """One timer for all: whoever has waited too long is answered, whatever the database does."""
-        while True:
-            await asyncio.sleep(_SWEEP_EVERY)
-            now = asyncio.get_running_loop().time()
-            for waiting in [w for w in self._in_flight.values() if w.deadline <= now and not w.future.done()]:
-                if waiting.attempted:
-                    settle(waiting.future, OutcomeUnknown("The outcome is not known yet."))
-                else:
-                    settle(waiting.future, Unavailable("The log could not be reached in time."))
-
-    def _take(self) -> list[_Waiting]:
-        """Singles first, but a bulk load always gets the rest of a batch, and a quarter of it at least."""
-        taken: list[_Waiting] = []
-        singles = MOST_BULK if self._bulk else MOST_INTENTS
-        weight = 0
-        for queue, most in ((self._singles, singles), (self._bulk, MOST_INTENTS)):
-            while queue and len(taken) < most and weight < log_.MOST_BYTES:
-                waiting = queue.popleft()
-                if waiting.future.done():
-                    continue
-                weight += waiting.intent.weight
-                taken.append(waiting)
-        return taken
-
-    async def _commit(self, batch: list[_Waiting]) -> None:
-        for waiting in batch:
-            waiting.attempted = True
+    async def _commit(self, batch: list[Waiting]) -> None:
         try:
             outcomes = await self._with_retries([waiting.intent for waiting in batch], None, batch)
         except Exception as error:
@@ -162,13 +102,9 @@ class Committer:
                 return
             log.error("batch_failed", intents=len(batch), **told(error))
             outcomes = [error] * len(batch)
-        postponed = []
-        for waiting, outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, Postponed):
-                postponed.append(waiting)
-            else:
-                settle(waiting.future, outcome)
-        self._singles.extendleft(reversed(postponed))
+        done = list(zip(batch, outcomes, strict=True))
+        self._queues.put_back([waiting for waiting, outcome in done if isinstance(outcome, Postponed)])
+        self._queues.answer([one for one in done if not isinstance(one[1], Postponed)])
 
     async def _commit_alone(self, alone: _Alone) -> None:
         try:
@@ -179,7 +115,7 @@ class Committer:
             settle(alone.future, outcomes)
 
     async def _with_retries(
-        self, intents: Sequence[Intent], within: Within | None, waiting: Sequence[_Waiting]
+        self, intents: Sequence[Intent], within: Within | None, waiting: Sequence[Waiting]
     ) -> list[Outcome]:
         """Runs the batch until it is committed or someone is at fault; the claims keep a second run from doubling."""
         give_up = asyncio.get_running_loop().time() + self._patience

@@ -16,6 +16,7 @@ from pydantic_core import from_json, to_json
 
 from kernel.storage.codec import Json
 
+_KEY = 32
 _NONCE = 12
 
 
@@ -33,8 +34,8 @@ class Keyring:
 
     def new_key(self, person_id: UUID) -> tuple[bytes, bytes]:
         """A fresh data key, plain and wrapped."""
-        key = AESGCM.generate_key(bit_length=256)
-        nonce = os.urandom(_NONCE)
+        random = os.urandom(_KEY + _NONCE)
+        key, nonce = random[:_KEY], random[_KEY:]
         sealed = self._masters[self._current].encrypt(nonce, key, person_id.bytes)
         return key, bytes([self._current]) + nonce + sealed
 

@@ -1,4 +1,4 @@
-"""What a decided batch writes: the log and its claims in one statement, then unique values, timers and views."""
+"""What a decided batch writes: everything of the log in one statement, then the views."""
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -14,7 +14,7 @@ from kernel.storage.catalog import Catalog
 from kernel.storage.database import Connection
 from kernel.storage.decisions import Decisions
 from kernel.storage.keys import seal
-from kernel.storage.known import Decided, Draft, Known, PersonKey
+from kernel.storage.known import Decided, Draft, Known, PersonKey, UniqueKey
 from kernel.storage.views import Rows
 
 # Parts of one statement: each further round trip costs as much as the decision of a command.
@@ -28,31 +28,38 @@ _CLAIM = """
 INSERT INTO idempotency (principal, key, fingerprint, command_id, status, stream_id, version)
 SELECT * FROM unnest($17::text[], $18::text[], $19::bytea[], $20::uuid[], $21::smallint[], $22::uuid[], $23::int[])
 """
+# Row by row through the key: a plan made while the table was small would read the whole of it for ever.
+_FREE = """
+DELETE FROM unique_values WHERE ctid = ANY(ARRAY(
+    SELECT found.ctid FROM unnest($24::text[], $25::bytea[]) AS asked(kind, digest), LATERAL
+        (SELECT ctid FROM unique_values WHERE kind = asked.kind AND digest = asked.digest LIMIT 1) AS found))
+"""
+_TAKE = """
+INSERT INTO unique_values (kind, digest, stream_id) SELECT * FROM unnest($26::text[], $27::bytea[], $28::uuid[])
+ON CONFLICT (kind, digest) DO UPDATE SET stream_id = excluded.stream_id
+"""
+_FORGET_TIMERS = """
+DELETE FROM timers WHERE ctid = ANY(ARRAY(
+    SELECT found.ctid FROM unnest($29::uuid[], $30::text[]) AS asked(stream_id, kind), LATERAL
+        (SELECT ctid FROM timers WHERE stream_id = asked.stream_id AND kind = asked.kind LIMIT 1) AS found))
+"""
+_TIMERS = """
+INSERT INTO timers (stream_id, kind, category, due_at, next_try_at)
+SELECT stream_id, kind, category, due_at, due_at
+FROM unnest($31::uuid[], $32::text[], $33::text[], $34::timestamptz[]) AS given(stream_id, kind, category, due_at)
+ON CONFLICT (stream_id, kind)
+DO UPDATE SET due_at = excluded.due_at, next_try_at = excluded.next_try_at, attempts = 0
+"""
+# No part touches a row of another: a value is either freed or taken, a timer forgotten or set.
 _WRITE = f"""
-WITH appended AS ({log.APPEND}), counted AS ({_STREAMS}), keyed AS ({_KEYS}), claimed AS ({_CLAIM})
+WITH appended AS ({log.APPEND}), counted AS ({_STREAMS}), keyed AS ({_KEYS}), claimed AS ({_CLAIM}),
+     freed AS ({_FREE}), taken AS ({_TAKE}), forgotten AS ({_FORGET_TIMERS}), awaited AS ({_TIMERS})
 SELECT event_id, position, recorded_at FROM appended
 """
 _SHRED = """
 INSERT INTO person_keys (person_id, wrapped_key, shredded_at)
 SELECT person, NULL, now() FROM unnest($1::uuid[]) AS person
 ON CONFLICT (person_id) DO UPDATE SET wrapped_key = NULL, shredded_at = coalesce(person_keys.shredded_at, now())
-"""
-_FREE = """
-DELETE FROM unique_values WHERE (kind, digest) IN (SELECT * FROM unnest($1::text[], $2::bytea[]))
-"""
-_TAKE = """
-INSERT INTO unique_values (kind, digest, stream_id) SELECT * FROM unnest($1::text[], $2::bytea[], $3::uuid[])
-ON CONFLICT (kind, digest) DO UPDATE SET stream_id = excluded.stream_id
-"""
-_FORGET_TIMERS = (
-    "DELETE FROM timers WHERE (stream_id, kind) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))"
-)
-_TIMERS = """
-INSERT INTO timers (stream_id, kind, category, due_at, next_try_at)
-SELECT stream_id, kind, category, due_at, due_at
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) AS given(stream_id, kind, category, due_at)
-ON CONFLICT (stream_id, kind)
-DO UPDATE SET due_at = excluded.due_at, next_try_at = excluded.next_try_at, attempts = 0
 """
 
 
@@ -67,17 +74,21 @@ async def write(
         return []
     provenances = [_provenance(draft) for draft in drafts]
     events = [_event(*one) for one in zip(drafts, sealed, provenances, strict=True)]
+    freed, taken = _unique(decisions)
+    forgotten, awaited = _timers(known, decisions)
     places = await connection.fetch(
         _WRITE,
         *_columns(events, 10),
         *_columns(_streams(decisions, sealed), 4),
         *_columns(keys, 2),
         *_columns(claims, 7),
+        *_columns(freed, 2),
+        *_columns(taken, 3),
+        *_columns(forgotten, 2),
+        *_columns(awaited, 4),
     )
     recorded = _recorded(drafts, provenances, places)
     if drafts:
-        await _unique(connection, decisions)
-        await _timers(connection, known, decisions)
         live = await catalog.live(connection, decisions.head.epoch)
         await _views(connection, live.tables, decisions, recorded)
         if decisions.erased:
@@ -204,16 +215,17 @@ def _claims(decisions: Decisions) -> list[tuple[Any, ...]]:
     ]
 
 
-async def _unique(connection: Connection, decisions: Decisions) -> None:
+def _unique(decisions: Decisions) -> tuple[list[UniqueKey], list[tuple[str, bytes, UUID]]]:
+    """The values that nobody has any more, and those that have a new holder."""
     freed = [key for key, stream_id in decisions.unique.items() if stream_id is None]
     taken = [(*key, stream_id) for key, stream_id in decisions.unique.items() if stream_id is not None]
-    if freed:
-        await connection.execute(_FREE, *zip(*freed, strict=True))
-    if taken:
-        await connection.execute(_TAKE, *zip(*taken, strict=True))
+    return freed, taken
 
 
-async def _timers(connection: Connection, known: Known, decisions: Decisions) -> None:
+def _timers(
+    known: Known, decisions: Decisions
+) -> tuple[list[tuple[UUID, str]], list[tuple[UUID, str, str, Any]]]:
+    """What is no longer awaited, and what is awaited from now on."""
     gone: list[tuple[UUID, str]] = []
     due: list[tuple[UUID, str, str, Any]] = []
     for stream_id, tip in decisions.tips.items():
@@ -229,10 +241,7 @@ async def _timers(connection: Connection, known: Known, decisions: Decisions) ->
             for kind, at in after.items()
             if before.get(kind) != at
         ]
-    if gone:
-        await connection.execute(_FORGET_TIMERS, *zip(*gone, strict=True))
-    if due:
-        await connection.execute(_TIMERS, *zip(*due, strict=True))
+    return gone, due
 
 
 async def _views(

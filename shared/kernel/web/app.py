@@ -1,7 +1,7 @@
 """`create_app`: every router, handler and middleware of a service's API, in one readable place."""
 
 import gc
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -9,7 +9,9 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kernel.messaging.service import Node
 from kernel.runtime.settings import Role
@@ -28,6 +30,27 @@ EXPOSED = (
 ).split(", ")
 
 
+class App(FastAPI):
+    """The framework, with what stands around every request in front of it: its own layers are for its routes."""
+
+    front: ASGIApp
+    operations: Mapping[str, Operation]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        await self.front(scope, receive, send)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Without the outermost layer, which answers a failure and raises it again: `Surroundings` answers once."""
+        stack = super().build_middleware_stack()
+        if not isinstance(stack, ServerErrorMiddleware):
+            raise TypeError("the framework's outermost layer is not the one that is taken off here")
+        return stack.app
+
+    async def framework(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(scope, receive, send)
+
+
 def create_app(
     node: Node,
     policy: Policy,
@@ -36,7 +59,7 @@ def create_app(
     routers: Sequence[APIRouter],
     operations: Sequence[Operation] = (),
     beside: Sequence[AbstractAsyncContextManager[Any]] = (),
-) -> FastAPI:
+) -> App:
     """`beside` runs as long as the API does: the worker, when both are one process."""
 
     @asynccontextmanager
@@ -52,13 +75,12 @@ def create_app(
             yield
             node.draining = True
 
-    app = FastAPI(title=title, version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None)
+    app = App(title=title, version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None)
     if node.settings.role is Role.WORKER:
         # A worker answers probes and its feed, and takes no commands.
         routers, operations = (), ()
     app.state.node = node
     app.state.policy = policy
-    app.state.operations = {operation.id: operation for operation in operations}
     more = (batch.router,) if operations else ()
     for router in (*routers, *more, feed.router, health.router, problem_pages.router):
         # Not `include_router`: a tree of routers is searched anew for every request.
@@ -66,12 +88,12 @@ def create_app(
     for kind in (HTTPException, RequestValidationError):
         # The framework would answer these itself; all others reach `Surroundings`.
         app.add_exception_handler(kind, _on_error)
-    app.add_middleware(Commands, operations=operations)
-    app.add_middleware(Surroundings, authenticator=Authenticator(node.settings))
+    app.operations = {operation.id: operation for operation in operations}
+    app.front = Surroundings(Commands(app.framework, app.operations), Authenticator(node.settings))
     origins = [origin.strip() for origin in node.settings.cors_origins.split(",") if origin.strip()]
     if origins:
-        app.add_middleware(
-            CORSMiddleware,
+        app.front = CORSMiddleware(
+            app.front,
             allow_origins=origins,
             allow_methods=["*"],
             allow_headers=["*"],

@@ -1,20 +1,27 @@
 """`POST /v1/batch`: up to 1,000 independent commands, each with its own key and its own answer."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.responses import JSONResponse, Response
+from pydantic_core import to_json
 
 from kernel.domain.errors import Invalid
 from kernel.storage.aggregate import AnyHandled, Intent
+from kernel.storage.batch import Outcome
 from kernel.web.commands import CreationBody, MatchRequired, Operation, idempotency_key, make_intent
 from kernel.web.documents import problem_responses
 from kernel.web.etags import etag
 from kernel.web.problems import Described, describe, problem
-from kernel.web.requests import Call, Caller
+from kernel.web.requests import Call
+
+PATH = "/v1/batch"
+_SUBMITTED_AT_ONCE = 64
+# Then the loop turns, so that nothing else waits for the reading of a thousand commands.
+_READ_AT_ONCE = 8
 
 router = APIRouter()
 
@@ -60,41 +67,53 @@ class BatchOut(BaseModel):
 
 
 @router.post(
-    "/v1/batch",
+    PATH,
     operation_id="batch",
     summary="Carry out many independent commands",
     status_code=207,
     response_model=BatchOut,
     responses=problem_responses(400, 401, 403, 413, 422, 503),
 )
-async def batch(body: BatchIn, call: Caller) -> Response:
-    operations: Mapping[str, Operation] = call.request.app.state.operations
-    outcomes: list[AnyHandled | Exception | Described | None] = [None] * len(body.items)
-    intents: dict[int, Intent] = {}
+async def batch(body: BatchIn) -> None:
+    """For OpenAPI alone: `Commands` answers."""
+    raise AssertionError("answered before the framework's router is asked")
+
+
+async def carry_out(operations: Mapping[str, Operation], items: Sequence[BatchItem], call: Call) -> bytes:
+    """The body of the answer: one result for each item, in their order."""
+    outcomes: list[AnyHandled | Exception | Described | None] = [None] * len(items)
+    submitted: list[tuple[list[int], asyncio.Task[list[Outcome]]]] = []
     keys: set[str] = set()
-    for index, item in enumerate(body.items):
-        try:
-            if item.idempotency_key in keys:
-                raise Invalid("Another item of this batch has the same key.", code="IDEMPOTENCY_KEY_REUSED")
-            keys.add(item.idempotency_key)
-            intents[index] = _intent(operations, item, call)
-        except ValidationError as error:
-            outcomes[index] = _invalid(error)
-        except Exception as error:
-            outcomes[index] = error
-    handled = await call.node.committer.submit_all(list(intents.values()))
-    for index, outcome in zip(intents, handled, strict=True):
-        outcomes[index] = outcome
+    async with asyncio.TaskGroup() as group:
+        intents: dict[int, Intent] = {}
+        for index, item in enumerate(items, 1):
+            try:
+                intents[index - 1] = _intent(operations, item, keys, call)
+            except ValidationError as error:
+                outcomes[index - 1] = _invalid(error)
+            except Exception as error:
+                outcomes[index - 1] = error
+            if index % _SUBMITTED_AT_ONCE == 0 or index == len(items):
+                # The first ones are written while the next ones are read.
+                load = call.node.committer.submit_all(list(intents.values()))
+                submitted.append((list(intents), group.create_task(load)))
+                intents = {}
+            if index % _READ_AT_ONCE == 0:
+                await asyncio.sleep(0)
+    for places, task in submitted:
+        for index, outcome in zip(places, task.result(), strict=True):
+            outcomes[index] = outcome
     results = [
-        _result(i, item, outcome) for i, (item, outcome) in enumerate(zip(body.items, outcomes, strict=True))
+        _result(i, item, outcome) for i, (item, outcome) in enumerate(zip(items, outcomes, strict=True))
     ]
     failed = sum(result["problem"] is not None for result in results)
-    return JSONResponse(
-        {"items": results, "summary": {"succeeded": len(results) - failed, "failed": failed}}, 207
-    )
+    return to_json({"items": results, "summary": {"succeeded": len(results) - failed, "failed": failed}})
 
 
-def _intent(operations: Mapping[str, Operation], item: BatchItem, call: Call) -> Intent:
+def _intent(operations: Mapping[str, Operation], item: BatchItem, keys: set[str], call: Call) -> Intent:
+    if item.idempotency_key in keys:
+        raise Invalid("Another item of this batch has the same key.", code="IDEMPOTENCY_KEY_REUSED")
+    keys.add(item.idempotency_key)
     operation = operations.get(item.command)
     if operation is None:
         raise Invalid("There is no such command.", pointer="#/command", allowed=sorted(operations))

@@ -19,7 +19,7 @@ from kernel.web.policy import sees
 from kernel.web.requests import BadHeader, Call
 from kernel.web.tokens import keyed
 
-_SHORTEST_KEY, _LONGEST_KEY = 8, 255
+_KEY = re.compile(r"[!-~]{8,255}")
 # U+0000 as JSON writes it; an escaped backslash before a u is no escape.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -151,6 +151,6 @@ def idempotency_key(header: str | None, *, required: bool) -> str | None:
     key = header.strip()
     if len(key) > 1 and key[0] == key[-1] == '"':
         key = key[1:-1]
-    if not _SHORTEST_KEY <= len(key) <= _LONGEST_KEY or not all("!" <= c <= "~" for c in key):
+    if not _KEY.fullmatch(key):
         raise BadHeader("Idempotency-Key has 8 to 255 visible ASCII characters.", header="Idempotency-Key")
     return key

@@ -1,14 +1,16 @@
 """One command, one request: found by its path, parsed from its bytes, submitted, answered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import TypeVar
 from uuid import UUID
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kernel.storage.aggregate import AnyHandled
+from kernel.web import batch
 from kernel.web.commands import (
     CommandBody,
     CreationBody,
@@ -24,6 +26,7 @@ from kernel.web.tokens import Place
 _ID = TypeAdapter(UUID)
 # "/v1/<collection>/<id>…", split at its slashes.
 _PLACE_OF_ID = 3
+Body = TypeVar("Body", bound=BaseModel)
 # Status, headers, body.
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
@@ -34,23 +37,35 @@ class Commands:
     The framework's general way (its router, its wrapping, its parsing of bodies) costs as much as the whole decision.
     """
 
-    def __init__(self, app: ASGIApp, operations: Sequence[Operation]) -> None:
+    def __init__(self, app: ASGIApp, operations: Mapping[str, Operation]) -> None:
         self._app = app
-        self._operations = {(operation.method, operation.path): operation for operation in operations}
-        for operation in operations:
+        self._by_id = operations
+        self._by_route = {(operation.method, operation.path): operation for operation in operations.values()}
+        for operation in operations.values():
             if "{id}" in operation.path and operation.path.split("/")[_PLACE_OF_ID] != "{id}":
                 raise AssertionError(f"{operation.path}: a record's id follows the name of its collection")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         operation, record = self._find(scope)
-        if operation is None:
+        if operation is not None:
+            scope["crm.route"] = operation.path
+            stream_id = None if record is None else _path_id(record)
+            call = call_of(scope)
+            body = _parsed(operation.body, call, await _read(receive))
+            status, headers, content = await _handle(operation, stream_id, body, call)
+        elif (
+            self._by_id
+            and scope["type"] == "http"
+            and (scope["method"], scope["path"]) == ("POST", batch.PATH)
+        ):
+            scope["crm.route"] = batch.PATH
+            call = call_of(scope)
+            asked = _parsed(batch.BatchIn, call, await _read(receive))
+            content = await batch.carry_out(self._by_id, asked.items, call)
+            status, headers = 207, _headers(content)
+        else:
             await self._app(scope, receive, send)
             return
-        scope["crm.route"] = operation.path
-        stream_id = None if record is None else _path_id(record)
-        call = call_of(scope)
-        body = _body(operation, scope["crm.headers"], await _read(receive))
-        status, headers, content = await _handle(operation, stream_id, body, call)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
@@ -61,9 +76,9 @@ class Commands:
         method, path = scope["method"], scope["path"]
         parts = path.split("/", _PLACE_OF_ID + 1)
         if len(parts) <= _PLACE_OF_ID:
-            return self._operations.get((method, path)), None
+            return self._by_route.get((method, path)), None
         record, parts[_PLACE_OF_ID] = parts[_PLACE_OF_ID], "{id}"
-        return (self._operations.get((method, "/".join(parts))) if record else None), record
+        return (self._by_route.get((method, "/".join(parts))) if record else None), record
 
 
 def _path_id(text: str) -> UUID:
@@ -91,8 +106,8 @@ def _part(message: Message) -> bytes:
     return part
 
 
-def _body(operation: Operation, headers: Mapping[bytes, bytes], raw: bytes) -> CommandBody:
-    if b"json" not in headers.get(b"content-type", b"json"):
+def _parsed(model: type[Body], call: Call, raw: bytes) -> Body:
+    if "json" not in (call.header(b"content-type") or "json"):
         raise RequestValidationError(
             [
                 {
@@ -104,7 +119,7 @@ def _body(operation: Operation, headers: Mapping[bytes, bytes], raw: bytes) -> C
             ]
         )
     try:
-        return operation.body.model_validate_json(raw or b"null")
+        return model.model_validate_json(raw or b"null")
     except ValidationError as error:
         found = error.errors(include_url=False)
         raise RequestValidationError([{**entry, "loc": ("body", *entry["loc"])} for entry in found]) from None
@@ -138,8 +153,7 @@ def answer(operation: Operation, handled: AnyHandled, call: Call) -> Answer:
     content = operation.answer(handled).model_dump_json().encode()
     token = Place(node.service.name, handled.incarnation, handled.position).token(node.secret)
     headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(content)),
+        *_headers(content),
         (b"etag", etag(handled.version).encode()),
         (b"consistency-token", token.encode()),
     ]
@@ -148,3 +162,7 @@ def answer(operation: Operation, handled: AnyHandled, call: Call) -> Answer:
     if handled.replayed:
         headers.append((b"idempotency-replayed", b"true"))
     return handled.status, headers, content
+
+
+def _headers(content: bytes) -> list[tuple[bytes, bytes]]:
+    return [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]

@@ -47,8 +47,21 @@ def decide(company: Company, command: CompanyCommand) -> Sequence[CompanyEvent]:
 def evolve(company: Company, event: CompanyEvent) -> Company:
     match event:
         case CompanyRegistered():
-            owned = replace(company, registered=True, owner_id=event.owner_id, owner_team=event.owner_team)
-            return described(owned, event)
+            return Company(
+                registered=True,
+                name=event.name,
+                registration_number=event.registration_number,
+                external_ref=event.external_ref,
+                industry=event.industry,
+                country=event.country,
+                employees=event.employees,
+                annual_revenue=event.annual_revenue,
+                founded=event.founded,
+                source=event.source,
+                parent_company_id=event.parent_company_id,
+                owner_id=event.owner_id,
+                owner_team=event.owner_team,
+            )
         case CompanyCorrected():
             return described(company, event)
         case CompanyOwnerSet():
@@ -121,7 +134,7 @@ def set_owner(company: Company, command: SetCompanyOwner) -> Sequence[CompanyEve
     ]
 
 
-def described(company: Company, profile: CompanyRegistered | CompanyCorrected | CorrectCompany) -> Company:
+def described(company: Company, profile: CompanyCorrected | CorrectCompany) -> Company:
     return replace(
         company,
         name=profile.name,

@@ -66,9 +66,21 @@ def decide(contact: Contact, command: ContactCommand) -> Sequence[ContactEvent]:
 def evolve(contact: Contact, event: ContactEvent) -> Contact:
     match event:
         case ContactRegistered():
-            linked = replace(contact, registered=True, company_id=event.company_id)
-            owned = replace(linked, owner_id=event.owner_id, owner_team=event.owner_team)
-            return described(owned, event)
+            return Contact(
+                registered=True,
+                name=event.name,
+                email=event.email,
+                phone=event.phone,
+                address=event.address,
+                note=event.note,
+                position=event.position,
+                decision_role=event.decision_role,
+                preferred_channel=event.preferred_channel,
+                source=event.source,
+                company_id=event.company_id,
+                owner_id=event.owner_id,
+                owner_team=event.owner_team,
+            )
         case ContactCorrected():
             return described(contact, event)
         case ContactLinked():
@@ -160,7 +172,7 @@ def erase(contact: Contact, command: ErasePerson) -> Sequence[ContactEvent]:
     return [PersonErased(reason=command.reason)]
 
 
-def described(contact: Contact, profile: ContactRegistered | ContactCorrected | CorrectContact) -> Contact:
+def described(contact: Contact, profile: ContactCorrected | CorrectContact) -> Contact:
     return replace(
         contact,
         name=profile.name,

@@ -1,0 +1,128 @@
+"""What waits for the committer: single commands and bulk loads, each with its future, its key and its deadline."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kernel.domain.errors import Conflict, Refused
+from kernel.storage import log
+from kernel.storage.aggregate import AnyHandled, Intent
+from kernel.storage.failures import OutcomeUnknown, Overloaded, Unavailable, settle
+
+MOST_INTENTS = 128
+MOST_BULK = 96
+BULK_PATIENCE = 60.0
+# A batch takes half of those who wait, so that the answers to one half are made while the other is written.
+_FEWEST = 16
+_ANSWERED_AT_ONCE = 4
+_SWEEP_EVERY = 0.25
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    intent: Intent
+    future: "asyncio.Future[AnyHandled]"
+    deadline: float
+    attempted: bool = False
+
+
+class Queues:
+    def __init__(self, most_waiting: int, patience: float) -> None:
+        self._most_waiting = most_waiting
+        self._patience = patience
+        self._singles: deque[Waiting] = deque()
+        self._bulk: deque[Waiting] = deque()
+        self._in_flight: dict[tuple[str, str], Waiting] = {}
+        self.filled = asyncio.Event()
+
+    def __bool__(self) -> bool:
+        return bool(self._singles or self._bulk)
+
+    @property
+    def idle(self) -> bool:
+        return not (self or self._in_flight)
+
+    async def single(self, intent: Intent) -> AnyHandled:
+        waiting = self._add(intent, self._singles, self._patience)
+        try:
+            return await waiting.future
+        finally:
+            self._forget(waiting)
+
+    async def bulk(self, intents: Sequence[Intent]) -> list[AnyHandled | Exception]:
+        outcomes: list[AnyHandled | Exception] = []
+        waits: deque[tuple[int, Waiting]] = deque()
+        for place, intent in enumerate(intents):
+            outcomes.append(OutcomeUnknown("The outcome is not known yet."))
+            try:
+                waits.append((place, self._add(intent, self._bulk, BULK_PATIENCE)))
+            except (Refused, Unavailable) as refusal:
+                outcomes[place] = refusal
+        try:
+            while waits:
+                place, waiting = waits[0]
+                try:
+                    outcomes[place] = await waiting.future
+                except Exception as failure:
+                    outcomes[place] = failure
+                self._forget(waits.popleft()[1])
+        finally:
+            # Whoever asked has gone: what was not begun is not done.
+            for _, waiting in waits:
+                waiting.future.cancel()
+                self._forget(waiting)
+        return outcomes
+
+    def take(self) -> list[Waiting]:
+        """Singles first, but a bulk load always gets the rest of a batch, and a quarter of it at least."""
+        taken: list[Waiting] = []
+        singles = min(MOST_BULK if self._bulk else MOST_INTENTS, max(_FEWEST, len(self._in_flight) // 2))
+        weight = 0
+        for queue, most in ((self._singles, singles), (self._bulk, MOST_INTENTS)):
+            while queue and len(taken) < most and weight < log.MOST_BYTES:
+                waiting = queue.popleft()
+                if waiting.future.done():
+                    continue
+                waiting.attempted = True
+                weight += waiting.intent.weight
+                taken.append(waiting)
+        return taken
+
+    def put_back(self, postponed: Sequence[Waiting]) -> None:
+        self._singles.extendleft(reversed(postponed))
+
+    def answer(self, answers: Sequence[tuple[Waiting, AnyHandled | Exception]]) -> None:
+        """A few at a time: between them the loop turns, so that the next batch's statements are not kept waiting."""
+        for waiting, outcome in answers[:_ANSWERED_AT_ONCE]:
+            settle(waiting.future, outcome)
+        if len(answers) > _ANSWERED_AT_ONCE:
+            asyncio.get_running_loop().call_soon(self.answer, answers[_ANSWERED_AT_ONCE:])
+
+    async def watch_deadlines(self) -> None:
+        """One timer for all: whoever has waited too long is answered, whatever the database does."""
+        while True:
+            await asyncio.sleep(_SWEEP_EVERY)
+            now = asyncio.get_running_loop().time()
+            for waiting in [w for w in self._in_flight.values() if w.deadline <= now and not w.future.done()]:
+                if waiting.attempted:
+                    settle(waiting.future, OutcomeUnknown("The outcome is not known yet."))
+                else:
+                    settle(waiting.future, Unavailable("The log could not be reached in time."))
+
+    def _add(self, intent: Intent, queue: deque[Waiting], patience: float) -> Waiting:
+        """Raises `Conflict` or `Overloaded` without having changed anything."""
+        key = (intent.actor, intent.key)
+        if key in self._in_flight:
+            raise Conflict("A request with this idempotency key is under way.", code="IDEMPOTENCY_KEY_IN_USE")
+        if len(queue) >= self._most_waiting:
+            raise Overloaded("Too many commands are waiting.")
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(intent, loop.create_future(), loop.time() + patience)
+        self._in_flight[key] = waiting
+        queue.append(waiting)
+        self.filled.set()
+        return waiting
+
+    def _forget(self, waiting: Waiting) -> None:
+        del self._in_flight[waiting.intent.actor, waiting.intent.key]
