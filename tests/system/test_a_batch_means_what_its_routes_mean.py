@@ -1,13 +1,10 @@
 """What exists once has no id to choose: a batch may not make another one that nobody reads."""
 
-import pytest
-
 from tests.system.running import System
 
 SOMEONE_ELSES = "00000000-0000-4000-8000-00000000beef"
 
 
-@pytest.mark.xfail(strict=True, reason="the item's id is taken before the operation's own")
 def test_a_policy_defined_by_a_batch_is_the_policy(system: System) -> None:
     before = system.get("service-desk", "/v1/reply-policy")["version"]
     item = {

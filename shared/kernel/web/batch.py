@@ -119,6 +119,8 @@ def _intent(operations: Mapping[str, Operation], item: BatchItem, keys: set[str]
         raise Invalid("There is no such command.", pointer="#/command", allowed=sorted(operations))
     if item.id is None and "{id}" in operation.path:
         raise Invalid("This command needs the id of its record.", pointer="#/id")
+    if item.id not in (None, operation.stream_id) and operation.stream_id:
+        raise Invalid("There is one such record, and it has another id.", pointer="#/id")
     if operation.if_match and item.if_match is None:
         raise MatchRequired("This operation needs if_match.")
     said = item.data if item.occurred_at is None else {**item.data, "occurred_at": item.occurred_at}
