@@ -1,7 +1,7 @@
 # Everything a developer or an operator runs by hand. `make` alone prints this file's `##` comments.
 
 .DEFAULT_GOAL := help
-.PHONY: help python setup run demo-real test bench check format lock migrate clean reset
+.PHONY: help python setup run demo-real test simulate bench check format lock migrate clean reset
 SHELL := /bin/sh
 
 # The first Python that is new enough; `make PYTHON=/path/to/python` overrides it.
@@ -31,6 +31,10 @@ run: setup ## Start everything here: database, services, demo data (EVENTS=kafka
 
 test: setup ## Run all tests (WORKERS=2, ARGS="-k word")
 	@exec $(BIN)/pytest -n $(WORKERS) $(ARGS)
+
+simulate: setup ## Simulate crashes and planted bugs, without I/O (SEEDS=1000, or SEED=7 once more; JSON=file)
+	@exec $(BIN)/python -m tests.chaos.simulation $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(JSON),--json "$(JSON)")
 
 bench: setup ## Measure the promises as ratios of one run (ONLY=commands, SECONDS=10, ROUNDS=3, JSON=file)
 	@exec $(BIN)/python -m tests.bench $(if $(ONLY),--only "$(ONLY)") $(if $(SECONDS),--seconds $(SECONDS)) \

@@ -64,12 +64,11 @@ class Backend:
             self._server.store.release(transaction)
 
     def client_left(self) -> None:
-        """Noticed a moment later."""
-        if not self.gone:
-            self._server.loop.outside(self._server.chance.random() * 0.02, self._notice)
-            self.gone = True
+        """Noticed a moment later: what was on its way by then is still carried out."""
+        self._server.loop.outside(self._server.chance.random() * 0.02, self._notice)
 
     def _notice(self) -> None:
+        self.gone = True
         if not self.committing:
             self.rollback()
             self._forget()

@@ -11,8 +11,9 @@ from kernel.storage.failures import OutcomeUnknown, Unavailable
 from tests.chaos.simulation import domain
 from tests.chaos.simulation.beginning import STREAMS
 from tests.chaos.simulation.ledger import Entry, Ledger, Said
-from tests.chaos.simulation.nodes import Api, intent_of
+from tests.chaos.simulation.nodes import Api
 from tests.chaos.simulation.plan import Wish
+from tests.chaos.simulation.sinks import intent_of
 
 PATIENCE = 3.0
 

@@ -54,16 +54,24 @@ class Faults:
                 self._after_steps(role, chance, lambda process: process.kill())
 
             def stop(chance: random.Random, role: str = role) -> None:
-                lasts, stuck = chance.uniform(0.3, 4.5), chance.random() < 0.4
-                self._after_steps(role, chance, lambda process: self._stop(process, lasts, stuck))
+                # Longer than a lease lasts, more often than not: then somebody else goes on with its work.
+                lasts, stuck = chance.uniform(0.5, 4.5), chance.random() < 0.4
+                if role == "relay" and chance.random() < 0.5:
+                    self._stop_before_saving(lasts)
+                else:
+                    self._after_steps(role, chance, lambda process: self._stop(process, lasts, stuck))
 
             deeds |= {f"kill {called}": kill, f"stop {called}": stop}
         return deeds
 
     def _after_steps(self, role: str, chance: random.Random, then: Callable[[Process], None]) -> None:
         """Somewhere in the middle of what it is doing: after any of its next callbacks."""
-        process = chance.choice(self._world.processes[role])
+        any_ = chance.choice(self._world.processes[role])
+        process = self._busiest(role) if chance.random() < 0.6 else any_
         process.after_steps(chance.randint(1, 60), lambda: then(process))
+
+    def _busiest(self, role: str) -> Process:
+        return max(self._world.processes[role], key=lambda process: process.steps)
 
     def _stop(self, process: Process, lasts: float, stuck: bool) -> None:
         loop = self._world.loop
@@ -75,6 +83,21 @@ class Faults:
             for after in (2.1, 3.0):
                 loop.outside(after, server.end_idle)
         loop.outside(lasts, process.go_on)
+
+    def _stop_before_saving(self, lasts: float) -> None:
+        """A zombie at its most dangerous: it has sent, and believes that it may say so."""
+        bank = self._world.bank
+        process = self._busiest("relay")
+
+        def intercept(request: Request) -> bool:
+            if request.sql != "BEGIN" or request.backend.process is not process:
+                return False
+            bank.intercepts.remove(intercept)
+            self._stop(process, lasts, stuck=False)
+            bank.run(request)
+            return True
+
+        bank.intercepts.append(intercept)
 
     def _statements(self) -> dict[str, Deed]:
         return {

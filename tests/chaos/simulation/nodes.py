@@ -10,16 +10,15 @@ from zoneinfo import ZoneInfo
 
 from kernel.messaging import feed
 from kernel.messaging.feed_client import FeedClient, FeedGone
-from kernel.messaging.followers import Checkpoint, Follower, Sink
+from kernel.messaging.followers import Follower, Sink
 from kernel.messaging.projecting import Projection
 from kernel.messaging.received import Received
 from kernel.messaging.records import Contracts, PublicRecord, Translator
 from kernel.messaging.relay import Relay
 from kernel.messaging.service import Node, Service
 from kernel.messaging.sources import FEED_PARTITION, NO_INCARNATION, Mark, Place
-from kernel.messaging.tracker import Withdrawal
 from kernel.messaging.worker import Worker
-from kernel.storage.aggregate import AnyAggregate, AnyHandled, Intent, Step
+from kernel.storage.aggregate import AnyHandled, Intent, Step
 from kernel.storage.catalog import Catalog
 from kernel.storage.committer import Committer
 from kernel.storage.keys import Keyring
@@ -28,14 +27,13 @@ from sqlalchemy import MetaData
 
 from tests.chaos.simulation.connection import ModelDatabase
 from tests.chaos.simulation.domain import SOURCE, Contract, Erase, account, publish
-from tests.chaos.simulation.hearing import CountRecord, sums, tally
-from tests.chaos.simulation.ids import new_id
+from tests.chaos.simulation.hearing import sums, tally
 from tests.chaos.simulation.kafka import ModelPublisher, ModelTopicSource, Topic
 from tests.chaos.simulation.process import Process
 from tests.chaos.simulation.server import Server
+from tests.chaos.simulation.sinks import Counting, Table
 
 ZONE = ZoneInfo("UTC")
-TALLY = UUID(int=0x7A11)
 KEYRING = Keyring({1: b"\7" * 32}, b"secret")
 
 
@@ -148,41 +146,6 @@ class ModelFeed(FeedClient):
         """There is nothing to close."""
 
 
-class Counting:
-    """A reaction: every record of the accounts is counted once, in the tally's own log."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-
-    def reset(self) -> None:
-        """Remembers nothing."""
-
-    async def apply(
-        self, records: Sequence[PublicRecord], withdrawals: Sequence[Withdrawal], checkpoint: Checkpoint
-    ) -> None:
-        intents = [_counting(record) for record in records]
-        for outcome in await self._node.committer.run_alone(intents, checkpoint):
-            if isinstance(outcome, Exception):
-                raise outcome
-
-
-def _counting(record: PublicRecord) -> Intent:
-    command = CountRecord(source_position=record.position, incarnation=record.incarnation)
-    return intent_of(tally, TALLY, command, key=f"count:{new_id()}")
-
-
-def intent_of(aggregate: AnyAggregate, stream: UUID, command: Any, *, key: str) -> Intent:
-    command_id = new_id()
-    return Intent(
-        steps=(Step(aggregate, stream, command),),
-        actor="client",
-        key=key,
-        fingerprint=key.encode(),
-        command_id=command_id,
-        correlation_id=str(command_id),
-    )
-
-
 Part = Callable[[Any], Awaitable[None]]
 
 
@@ -203,6 +166,7 @@ def listening(node: Node, topic: Topic, apis: Callable[[], Api], kinds: Sequence
     sinks: dict[str, Callable[[], Sink]] = {
         "projection": lambda: Projection(node.database, received, [sums], ZONE),
         "reaction": lambda: Counting(node),
+        "table": lambda: Table(node),
     }
     return [
         Follower(

@@ -56,6 +56,7 @@ class Process:
         self.on_death: list[Callable[[], None]] = []
         self.context = Context()
         self.context.run(running_for.set, self)
+        self.steps = 0
         self._countdown = 0
         self._then: Callable[[], None] | None = None
 
@@ -67,6 +68,7 @@ class Process:
         self._countdown, self._then = steps, then
 
     def stepped(self) -> None:
+        self.steps += 1
         if self._then is not None:
             self._countdown -= 1
             if self._countdown <= 0:

@@ -32,7 +32,7 @@ def _wrong(world: World, books: Books, kind: str, end: bool) -> Iterator[tuple[s
         yield from _states(world, heard)
         had = {(row["incarnation"], row["source_position"]) for row in heard}
     else:
-        places = list(_tallied(world))
+        places = list(_tallied(world) if kind == "reaction" else _counted(world))
         had = set(places)
         if len(places) != len(had):
             yield "a record took effect twice", [place for place in had if places.count(place) > 1]
@@ -59,6 +59,11 @@ def _tallied(world: World) -> Iterator[Place]:
     for event in world.reader.store.tables["events"].values():
         data: dict[str, Any] = json.loads(event["data"])
         yield UUID(data["incarnation"]), data["source_position"]
+
+
+def _counted(world: World) -> Iterator[Place]:
+    for row in world.reader.store.tables["counted"].values():
+        yield row["incarnation"], row["position"]
 
 
 def _order(heard: list[Row]) -> Iterator[tuple[str, object]]:
@@ -134,10 +139,13 @@ def settled(world: World) -> bool:
     books = Books(world)
     row, current = books.tables["relay"].get(BANK.topic), books.history.current
     last = books.events[-1]["position"]
+    ends = _ends(books)
     if row is None or current is None or row["position"] < last or row["incarnation"] != current.id:
         return False
     for kind in world.plan.readers:
         marks = [m for m in world.reader.store.tables["checkpoints"].values() if m["follower"] == kind]
-        if len(marks) < world.plan.partitions or any(mark["position"] < last for mark in marks):
+        if len(marks) < world.plan.partitions:
+            return False
+        if any(not last <= mark["position"] <= ends.get(mark["incarnation"], -1) for mark in marks):
             return False
     return not world.reader.store.tables["parked"]
