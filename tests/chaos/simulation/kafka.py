@@ -1,101 +1,39 @@
-"""A topic in memory, with everything that a broker does to those who trust it: behind the kernel's own two ports."""
+"""The kernel's two ports to Kafka over a topic in memory: a publisher, and a source of records."""
 
 import asyncio
-import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from kernel.messaging.publisher import Heartbeat, Tail
 from kernel.messaging.records import PublicRecord
 from kernel.messaging.sources import Arrival, Bookmarks, Mark
 
-from tests.chaos.simulation.loop import VirtualLoop
+from tests.chaos.simulation.topic import Message, Partition, Topic
 
-Message = PublicRecord | Heartbeat
 Entry = tuple[PublicRecord, int | None] | Mark
 _WAIT = 0.5
 _MOST = 100
+_LOOK_BACK = 8
 
 
 class BrokerAway(ConnectionError):
     """The broker does not do what it was asked."""
 
 
-@dataclass(slots=True)
-class Partition:
-    """`ever` is what was appended in all its time, whatever was lost or has expired since."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lies:
+    """A message at its offset, as the relay looks at it after a loss."""
 
-    start: int = 0
-    entries: list[Message] = field(default_factory=list)
-    ever: list[Message] = field(default_factory=list)
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.entries)
-
-    def append(self, message: Message) -> int:
-        self.entries.append(message)
-        self.ever.append(message)
-        return self.end - 1
-
-
-# Told of each send as it arrives: how many of its messages the broker keeps, and whether it says so.
-SendFault = Callable[[Sequence[Message]], tuple[int, bool]]
-
-
-class Topic:
-    def __init__(self, loop: VirtualLoop, chance: random.Random, partitions: int) -> None:
-        self.loop = loop
-        self.chance = chance
-        self.partitions = [Partition() for _ in range(partitions)]
-        self.up = True
-        self.send_faults: list[SendFault] = []
-        self.late = 0.0
-        self._waiting: list[asyncio.Future[None]] = []
-
-    def append(self, messages: Sequence[Message]) -> list[int]:
-        offsets = [self.partitions[message.partition].append(message) for message in messages]
-        waiting, self._waiting = self._waiting, []
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
-        return offsets
-
-    async def news(self) -> None:
-        """Returns when something has come, or after a while."""
-        future: asyncio.Future[None] = self.loop.create_future()
-        self._waiting.append(future)
-        self.loop.outside(_WAIT, _wake, future)
-        await future
-
-    def lose_tail(self, number: int, count: int) -> None:
-        partition = self.partitions[number]
-        del partition.entries[max(0, len(partition.entries) - count) :]
-
-    def expire(self, number: int, count: int) -> None:
-        partition = self.partitions[number]
-        count = min(count, len(partition.entries))
-        del partition.entries[:count]
-        partition.start += count
-
-    def begin_anew(self) -> None:
-        """The topic was deleted and made again."""
-        for partition in self.partitions:
-            partition.entries.clear()
-            partition.start = 0
-
-    def repeat(self, number: int, count: int) -> None:
-        """A producer's old retry arrives late, behind what is newer."""
-        old = [one for one in self.partitions[number].ever if isinstance(one, PublicRecord)]
-        if old:
-            begin = self.chance.randrange(len(old))
-            self.append(old[begin : begin + count])
-
-
-def _wake(future: "asyncio.Future[None]") -> None:
-    if not future.done():
-        future.set_result(None)
+    partition: int
+    offset: int
+    at: datetime
+    incarnation: UUID
+    position: int
+    previous: int
+    is_record: bool
 
 
 class ModelPublisher:
@@ -129,6 +67,26 @@ class ModelPublisher:
         self._usable = True
         return offsets
 
+    @property
+    def retention(self) -> timedelta | None:
+        """For ever, as far as the relay is told: expiry is a fault."""
+        return None
+
+    async def lost(self, sent: Mapping[int, Any]) -> list[int]:
+        """`sent`: by partition the position and the offset of a record that was acknowledged."""
+        await self._travel()
+        return [number for number, one in sent.items() if _is_lost(self._topic.partitions[number], one)]
+
+    async def held_since(self, times: Mapping[int, datetime]) -> Sequence[Any]:
+        await self._travel()
+        held: list[Lies] = []
+        for number, since in times.items():
+            partition = self._topic.partitions[number]
+            first = next((n for n, at in enumerate(partition.times) if at >= since), len(partition.times))
+            for place in range(max(0, first - _LOOK_BACK), len(partition.entries)):
+                held.append(_lies(partition, place))
+        return held
+
     async def abandon(self) -> None:
         self._usable = False
 
@@ -149,6 +107,28 @@ class ModelPublisher:
 def _settle(answer: "asyncio.Future[list[int] | None]", offsets: list[int] | None) -> None:
     if not answer.done():
         answer.set_result(offsets)
+
+
+def _is_lost(partition: Partition, one: Any) -> bool:
+    if one.offset is None or one.offset < partition.start:
+        return False
+    if one.offset >= partition.end:
+        return True
+    message = partition.entries[one.offset - partition.start]
+    return not isinstance(message, PublicRecord) or message.position != one.position
+
+
+def _lies(partition: Partition, place: int) -> Lies:
+    message = partition.entries[place]
+    return Lies(
+        partition=message.partition,
+        offset=partition.start + place,
+        at=partition.times[place],
+        incarnation=message.incarnation,
+        position=message.position,
+        previous=message.previous or 0,
+        is_record=isinstance(message, PublicRecord),
+    )
 
 
 def _tail(partition: Partition) -> Tail:

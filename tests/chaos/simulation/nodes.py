@@ -28,10 +28,11 @@ from sqlalchemy import MetaData
 from tests.chaos.simulation.connection import ModelDatabase
 from tests.chaos.simulation.domain import SOURCE, Contract, Erase, account, publish
 from tests.chaos.simulation.hearing import sums, tally
-from tests.chaos.simulation.kafka import ModelPublisher, ModelTopicSource, Topic
+from tests.chaos.simulation.kafka import ModelPublisher, ModelTopicSource
 from tests.chaos.simulation.process import Process
 from tests.chaos.simulation.server import Server
 from tests.chaos.simulation.sinks import Counting, Table
+from tests.chaos.simulation.topic import Topic
 
 ZONE = ZoneInfo("UTC")
 KEYRING = Keyring({1: b"\7" * 32}, b"secret")

@@ -161,3 +161,17 @@ def save_digest(tx: Transaction, position: int, digest: bytes) -> int:
 def erased(tx: Transaction, persons: Sequence[UUID]) -> list[Row]:
     rows = [row for person in persons if (row := tx.get("person_keys", person))]
     return picked("person_id", [row for row in rows if row["shredded_at"] is not None])
+
+
+@on(
+    """SELECT coalesce(max(position), 0) AS position,
+       EXISTS (SELECT FROM leases WHERE name = $1 AND epoch = $2) AS held FROM events"""
+)
+def newest_and_held(tx: Transaction, name: str, epoch: int) -> list[Row]:
+    lease = tx.get("leases", name)
+    return [{"position": tx.last("events"), "held": lease is not None and lease["epoch"] == epoch}]
+
+
+@on("SELECT position, recorded_at FROM events WHERE position = ANY($1::bigint[])")
+def recorded(tx: Transaction, positions: Sequence[int]) -> list[Row]:
+    return picked("position recorded_at", [row for one in positions if (row := tx.get("events", one))])

@@ -63,7 +63,6 @@ class Server:
         self.backends: list[Backend] = []
         self.waiting: list[Request] = []
         self._waking = False
-        self.fatal: Callable[[Exception], None] = _raise
 
     async def accept(self, process: Process) -> None:
         if not self.up or process in self.strangers:
@@ -105,11 +104,8 @@ class Server:
         request.answer(answer)
 
     def _handle(self, request: Request) -> Any:
-        handler = self.statements.get(request.sql)
+        handler = self.statements[request.sql]
         backend = request.backend
-        if handler is None:
-            self.fatal(UnknownStatement(request.sql))
-            return []
         if getattr(handler, "of_backend", False):
             return handler(self, request, *request.values)
         transaction = backend.transaction
@@ -173,7 +169,3 @@ class Server:
 
     def _come_up(self) -> None:
         self.up = True
-
-
-def _raise(error: Exception) -> None:
-    raise error

@@ -3,10 +3,24 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tests.chaos.simulation.server import Handler, Request, Server
+from tests.chaos.simulation.server import Handler, Request, Server, UnknownStatement
 from tests.chaos.simulation.store import Row, Transaction
 
-STATEMENTS: dict[str, Handler] = {}
+_LEARNT: dict[str, Handler] = {}
+
+
+class Statements(dict[str, Handler]):
+    """By their text, whatever its line breaks."""
+
+    def __missing__(self, text: str) -> Handler:
+        handler = _LEARNT.get(" ".join(text.split()))
+        if handler is None:
+            raise UnknownStatement(text)
+        self[text] = handler
+        return handler
+
+
+STATEMENTS = Statements()
 
 
 def on(*texts: str) -> Callable[[Handler], Handler]:
@@ -14,7 +28,7 @@ def on(*texts: str) -> Callable[[Handler], Handler]:
 
     def register(handler: Handler) -> Handler:
         for text in texts:
-            STATEMENTS[text] = handler
+            _LEARNT[" ".join(text.split())] = handler
         return handler
 
     return register

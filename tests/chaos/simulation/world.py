@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from tests.chaos.simulation import appending, beginning, following, nodes, relaying
 from tests.chaos.simulation.clients import Client
 from tests.chaos.simulation.hearing import BROKEN
-from tests.chaos.simulation.kafka import Topic
 from tests.chaos.simulation.ledger import Ledger
 from tests.chaos.simulation.loop import VirtualLoop
 from tests.chaos.simulation.nodes import Api
@@ -17,6 +16,7 @@ from tests.chaos.simulation.process import Process
 from tests.chaos.simulation.server import Server
 from tests.chaos.simulation.statements import STATEMENTS
 from tests.chaos.simulation.store import Backup, Store
+from tests.chaos.simulation.topic import Topic
 
 # Each of these has registered the statements that it understands.
 TAUGHT = (appending, following, relaying)
