@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,13 @@ from tests.chaos.simulation.store import Row, Tables
 from tests.chaos.simulation.world import World
 
 PUBLISHED = ("Opened", "Added")
+_partition_of = cache(partition_of)
+
+
+@lru_cache(4096)
+def _parsed(text: str) -> dict[str, Any]:
+    said: dict[str, Any] = json.loads(text)
+    return said
 
 
 class Books:
@@ -25,7 +33,7 @@ class Books:
         store = world.bank.store
         self.tables: Tables = store.tables
         self.events: list[Row] = [store.tables["events"][place] for place in store.order["events"]]
-        self.data: dict[int, dict[str, Any]] = {e["position"]: json.loads(e["data"]) for e in self.events}
+        self.data: dict[int, dict[str, Any]] = {e["position"]: _parsed(e["data"]) for e in self.events}
         self.streams: dict[UUID, list[Row]] = defaultdict(list)
         for event in self.events:
             self.streams[event["stream_id"]].append(event)
@@ -44,7 +52,7 @@ class Books:
         return [event for event in self.events if event["type"] in PUBLISHED]
 
     def partition(self, event: Row) -> int:
-        return partition_of(event["stream_id"], self.history.at(event["position"]).partitions)
+        return _partition_of(event["stream_id"], self.history.at(event["position"]).partitions)
 
 
 def check_bank(world: World, *, end: bool) -> None:

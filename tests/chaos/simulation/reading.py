@@ -136,12 +136,10 @@ def _ends(books: Books) -> dict[UUID, int]:
 
 def settled(world: World) -> bool:
     """Everything that was written has been passed on, and everyone knows that it has."""
-    books = Books(world)
-    row = books.tables["relay"].get(BANK.topic)
-    last = books.events[-1]["position"]
-    ends = _ends(books)
+    row, last = world.bank.store.tables["relay"].get(BANK.topic), world.bank.store.order["events"][-1]
     if row is None or row["position"] < last:
         return False
+    ends = _ends(Books(world))
     for kind in world.plan.readers:
         marks = [m for m in world.reader.store.tables["checkpoints"].values() if m["follower"] == kind]
         if len(marks) < world.plan.partitions:
