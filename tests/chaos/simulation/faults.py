@@ -42,9 +42,8 @@ class Faults:
         await self._operator.finish()
 
     def _inject(self, fault: Fault) -> None:
-        if not self._world.ending:
-            self._world.injected[fault.kind] = self._world.injected.get(fault.kind, 0) + 1
-            self._deeds[fault.kind](random.Random(f"{self._world.plan.seed} {fault.number}"))
+        self._world.injected[fault.kind] = self._world.injected.get(fault.kind, 0) + 1
+        self._deeds[fault.kind](random.Random(f"{self._world.plan.seed} {fault.number}"))
 
     def _processes(self) -> dict[str, Deed]:
         deeds: dict[str, Deed] = {}

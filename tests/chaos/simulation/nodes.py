@@ -16,7 +16,7 @@ from kernel.messaging.received import Received
 from kernel.messaging.records import Contracts, PublicRecord, Translator
 from kernel.messaging.relay import Relay
 from kernel.messaging.service import Node, Service
-from kernel.messaging.sources import FEED_PARTITION, NO_INCARNATION, Mark, Place
+from kernel.messaging.sources import FEED_PARTITION, NO_INCARNATION, EventSource, Mark, Place
 from kernel.messaging.worker import Worker
 from kernel.storage.aggregate import AnyHandled, Intent, Step
 from kernel.storage.catalog import Catalog
@@ -28,7 +28,7 @@ from sqlalchemy import MetaData
 from tests.chaos.simulation.connection import ModelDatabase
 from tests.chaos.simulation.domain import SOURCE, Contract, Erase, account, publish
 from tests.chaos.simulation.hearing import sums, tally
-from tests.chaos.simulation.kafka import ModelPublisher, ModelTopicSource
+from tests.chaos.simulation.kafka import ModelPublisher
 from tests.chaos.simulation.process import Process
 from tests.chaos.simulation.server import Server
 from tests.chaos.simulation.sinks import Counting, Table
@@ -150,9 +150,10 @@ class ModelFeed(FeedClient):
 Part = Callable[[Any], Awaitable[None]]
 
 
-async def work(node: Node, parts: Sequence[Part]) -> None:
+async def work(node: Node, parts: Sequence[Part], *, writes: bool) -> None:
     """A worker's process."""
-    node.committer.start()
+    if writes:
+        node.committer.start()
     async with Worker(node, parts):
         await asyncio.Event().wait()
 
@@ -161,8 +162,10 @@ def relaying(node: Node, topic: Topic) -> list[Part]:
     return [Relay(node, lambda: ModelPublisher(topic)).run]
 
 
-def listening(node: Node, topic: Topic, apis: Callable[[], Api], kinds: Sequence[str]) -> list[Part]:
-    """The readers of these kinds: a projection, a reaction."""
+def listening(
+    node: Node, kinds: Sequence[str], feed: ModelFeed, new_source: Callable[[], EventSource]
+) -> list[Part]:
+    """The readers of these kinds: a projection, a reaction, a table."""
     received = Received({SOURCE: CONTRACTS})
     sinks: dict[str, Callable[[], Sink]] = {
         "projection": lambda: Projection(node.database, received, [sums], ZONE),
@@ -170,8 +173,5 @@ def listening(node: Node, topic: Topic, apis: Callable[[], Api], kinds: Sequence
         "table": lambda: Table(node),
     }
     return [
-        Follower(
-            kind, node.database, [ModelTopicSource(SOURCE, topic)], {SOURCE: ModelFeed(apis)}, sinks[kind]()
-        ).run
-        for kind in kinds
+        Follower(kind, node.database, [new_source()], {SOURCE: feed}, sinks[kind]()).run for kind in kinds
     ]

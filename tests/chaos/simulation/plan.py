@@ -64,6 +64,8 @@ class Plan:
     lateness: float
     major: int
     readers: tuple[str, ...]
+    # Where the readers read: the topic, with the feed to fill its gaps, or the feed alone.
+    source: str
     wishes: tuple[Wish, ...]
     faults: tuple[Fault, ...]
 
@@ -93,6 +95,7 @@ def plan(seed: int, favoured: Sequence[str] = (), readers: Sequence[str] = READE
         lateness=chance.choice((0.05, 0.1, 0.2)),
         major=chance.choice((15, 18)),
         readers=(chance.choice(readers),),
+        source=chance.choice(("topic", "topic", "topic", "feed")),
         wishes=wishes,
         faults=tuple(Fault(n, at, kind) for n, (at, kind) in enumerate(zip(times, kinds, strict=True))),
     )

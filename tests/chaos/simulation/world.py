@@ -5,12 +5,17 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from kernel.messaging.feed_client import FeedSource
+from kernel.messaging.sources import EventSource
+
 from tests.chaos.simulation import appending, beginning, following, nodes, relaying
 from tests.chaos.simulation.clients import Client
+from tests.chaos.simulation.domain import SOURCE
 from tests.chaos.simulation.hearing import BROKEN
+from tests.chaos.simulation.kafka import ModelTopicSource
 from tests.chaos.simulation.ledger import Ledger
 from tests.chaos.simulation.loop import VirtualLoop
-from tests.chaos.simulation.nodes import Api
+from tests.chaos.simulation.nodes import Api, ModelFeed
 from tests.chaos.simulation.plan import CLIENTS, Plan
 from tests.chaos.simulation.process import Process
 from tests.chaos.simulation.server import Server
@@ -37,7 +42,6 @@ class World:
     # By role: the processes that are there, dead ones until they are born again.
     processes: dict[str, list[Process]] = field(default_factory=dict)
     injected: dict[str, int] = field(default_factory=dict)
-    ending: bool = False
     # Set by a restore while nothing may be started.
     closed: bool = False
 
@@ -47,6 +51,11 @@ class World:
         if not living:
             raise ConnectionRefusedError("no API lives")
         return living[int(self.chance.random() * len(living))]
+
+    def source(self) -> EventSource:
+        if self.plan.source == "feed":
+            return FeedSource(ModelFeed(self.api), wait=1.0)
+        return ModelTopicSource(SOURCE, self.topic)
 
     def start_all(self) -> None:
         for role, count in (("api", 2), ("relay", 2), ("reader", 2)):
@@ -64,17 +73,17 @@ class World:
         if role == "api":
             self.apis = [api for api in self.apis if api.process.alive] + [Api(process, node)]
         elif role == "relay":
-            process.spawn(nodes.work(node, nodes.relaying(node, self.topic)))
+            process.spawn(nodes.work(node, nodes.relaying(node, self.topic), writes=False))
         else:
-            process.spawn(nodes.work(node, nodes.listening(node, self.topic, self.api, self.plan.readers)))
+            kinds = self.plan.readers
+            parts = nodes.listening(node, kinds, ModelFeed(self.api), self.source)
+            process.spawn(nodes.work(node, parts, writes="reaction" in kinds))
         process.on_death.append(lambda: self._reborn(role, number))
 
     def _reborn(self, role: str, number: int) -> None:
         self.loop.outside(_REBORN_AFTER + self.chance.random(), self._start_again, role, number)
 
     def _start_again(self, role: str, number: int) -> None:
-        if self.ending:
-            return
         if self.closed:
             self.loop.outside(0.2, self._start_again, role, number)
         else:
