@@ -54,7 +54,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         try:
             task = self.world.spawn(main)
             while not task.done():
-                self._turn()
+                if self._runnable:
+                    self._turn()
+                else:
+                    self._advance()
             return task.result()
         finally:
             for process in self.processes:
@@ -65,23 +68,24 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 events._set_running_loop(before)
 
     def _turn(self) -> None:
-        if not self._runnable:
-            self._advance()
-            return
-        place = int(self._chance() * len(self._runnable)) if len(self._runnable) > 1 else 0
-        process = self._runnable[place]
-        if process.stopped or not process.ready:
+        runnable = self._runnable
+        place = int(self._chance() * len(runnable)) if len(runnable) > 1 else 0
+        process = runnable[place]
+        ready = process.ready
+        if process.stopped or not ready:
             self._leave(place)
             return
-        handle = process.ready.popleft()
-        if not process.ready:
+        handle = ready.popleft()
+        if not ready:
             self._leave(place)
         callback = handle.callback
         if callback is None:
             return
         self.steps += 1
         handle.context.run(callback, *handle.args)
-        process.stepped()
+        process.steps += 1
+        if process.then is not None:
+            process.stepped()
 
     def _leave(self, place: int) -> None:
         last = self._runnable.pop()
@@ -89,15 +93,21 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             self._runnable[place] = last
 
     def _advance(self) -> None:
+        """To the next moment at which anything happens; what happens elsewhere happens at once."""
         if not self._timers:
             raise Stuck("nothing is ready, and nothing is awaited")
         when, _, handle = heapq.heappop(self._timers)
-        if handle.callback is None or not handle.process.alive:
+        callback = handle.callback
+        if callback is None or not handle.process.alive:
             return
         self._now = max(self._now, when)
-        self._add(handle)
+        if handle.context is _OUTSIDE:
+            callback(*handle.args)
+        else:
+            self._add(handle)
 
     def runnable(self, process: Process) -> None:
+        """What has been waiting for it may go on."""
         if process not in self._runnable:
             self._runnable.append(process)
 
@@ -105,9 +115,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         process = handle.process
         if not process.alive:
             return
-        process.ready.append(handle)
-        if len(process.ready) == 1 and not process.stopped:
-            self.runnable(process)
+        ready = process.ready
+        ready.append(handle)
+        if len(ready) == 1 and not process.stopped:
+            self._runnable.append(process)
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None

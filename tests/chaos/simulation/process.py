@@ -58,22 +58,20 @@ class Process:
         self.context.run(running_for.set, self)
         self.steps = 0
         self._countdown = 0
-        self._then: Callable[[], None] | None = None
+        self.then: Callable[[], None] | None = None
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str | None = None) -> Task:
         return self.loop.create_task(work, name=name, context=self.context.copy())
 
     def after_steps(self, steps: int, then: Callable[[], None]) -> None:
         """Lets `then` happen between two callbacks of this process, wherever that may be."""
-        self._countdown, self._then = steps, then
+        self._countdown, self.then = steps, then
 
     def stepped(self) -> None:
-        self.steps += 1
-        if self._then is not None:
-            self._countdown -= 1
-            if self._countdown <= 0:
-                then, self._then = self._then, None
-                then()
+        self._countdown -= 1
+        if self._countdown <= 0 and self.then is not None:
+            then, self.then = self.then, None
+            then()
 
     def stop(self) -> None:
         """As SIGSTOP: what it has open stays open."""
@@ -89,7 +87,7 @@ class Process:
         if not self.alive:
             return
         self.alive = False
-        self._then = None
+        self.then = None
         for end in self.on_death:
             end()
         self.ready.clear()
