@@ -1,5 +1,6 @@
 """What tests of a service start from: a migrated database, settings, tokens, and its API in this process."""
 
+import atexit
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -21,7 +22,10 @@ ADMIN = UUID("00000000-0000-7000-8000-00000000ad31")
 
 @cache
 def development_key() -> DevelopmentKey:
-    return DevelopmentKey(Path(tempfile.mkdtemp(prefix="guanxi-key-")))
+    folder = tempfile.TemporaryDirectory(prefix="guanxi-key-")
+    # It lasts as long as the process: whoever holds a token may still ask what it was signed with.
+    atexit.register(folder.cleanup)
+    return DevelopmentKey(Path(folder.name))
 
 
 def token(
