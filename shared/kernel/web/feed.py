@@ -53,7 +53,7 @@ class FeedQuery(BaseModel):
     responses=read_responses(410)
     | {
         200: {
-            "description": "A batch of CloudEvents; an empty one means: you have everything.",
+            "description": "CloudEvents of `types` up to `Feed-Position`. An empty batch ends a page, not the log.",
             "content": {MEDIA_TYPE: {}},
         }
     },

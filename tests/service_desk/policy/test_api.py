@@ -116,3 +116,9 @@ async def test_hours_that_no_one_can_promise_are_refused(
 async def test_a_priority_is_a_slug(admin: httpx.AsyncClient) -> None:
     body = {"default_hours": 24, "hours": {"Very Urgent": 1}}
     assert code_of(await send(admin, "reply-policy.define", body=body)) == (422, "VALIDATION_FAILED")
+
+
+async def test_the_document_says_that_nothing_else_is_a_priority(app: FastAPI) -> None:
+    hours = app.openapi()["components"]["schemas"]["Definition"]["properties"]["hours"]
+    assert list(hours["patternProperties"]) == ["^[a-z0-9][a-z0-9_-]{0,62}$"]
+    assert hours["additionalProperties"] is False

@@ -36,6 +36,8 @@ class Definition(CommandBody):
         max_length=50,
         description="hours to the first reply, by priority",
         examples=[{"urgent": 4, "low": 72}],
+        # The pattern alone would let a document's reader send any other name as well.
+        json_schema_extra={"additionalProperties": False},
     )
 
     def command(self) -> DefineReplyPolicy:
