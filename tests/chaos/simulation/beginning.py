@@ -26,7 +26,9 @@ def bank(partitions: int) -> Backup:
     tables["incarnations"] = {FIRST_INCARNATION: _incarnation(partitions)}
     tables["published_types"] = {
         name: {"type": name, "from_position": 0}
-        for name in (f"crm.{SOURCE}.account-opened.v1", f"crm.{SOURCE}.account-grew.v1")
+        for name in (
+            f"crm.{SOURCE}.{fact}.v1" for fact in ("account-opened", "account-grew", "person-erased")
+        )
     }
     tables["events"], tables["streams"], tables["cards_1"], tables["lines_1"] = {}, {}, {}, {}
     tables["versions"] = {}

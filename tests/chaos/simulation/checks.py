@@ -16,7 +16,7 @@ from tests.chaos.simulation.nodes import BANK
 from tests.chaos.simulation.store import Row, Tables
 from tests.chaos.simulation.world import World
 
-PUBLISHED = ("Opened", "Added")
+PUBLISHED = ("Opened", "Added", "Erased")
 _partition_of = cache(partition_of)
 
 
@@ -87,11 +87,14 @@ def _commands(world: World, books: Books) -> Iterator[tuple[str, object]]:
         count[data.get("ref", "")] += 1
     for ref, entry in world.ledger.entries.items():
         found = count[ref]
-        if found > 1:
+        whole = 2 if entry.wish.kind == "move" else 1
+        if found > whole:
             yield "a command was carried out twice", f"{ref}: {found} facts"
+        if 0 < found < whole:
+            yield "a command was carried out in part", f"{ref}: {found} facts"
         if entry.outcome == "refused" and found:
             yield "a refused command had an effect", ref
-        sure = entry.wish.kind in ("open", "add", "remark") and not entry.withdrawn
+        sure = entry.wish.kind in ("open", "add", "move", "remark") and not entry.withdrawn
         if entry.outcome == "acknowledged" and sure and not found:
             yield "an acknowledged command is not stored", f"{ref}: {entry.said}"
         if entry.outcome == "acknowledged" and not entry.withdrawn and entry.said:

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from kernel.domain.errors import Refused
 from kernel.storage.failures import OutcomeUnknown, Unavailable
@@ -41,7 +42,8 @@ class Client:
     async def _send(self, entry: Entry) -> bool:
         """Whether the client knows now what came of it."""
         loop = asyncio.get_running_loop()
-        intent = intent_of(domain.account, entry.stream, command_of(entry.wish), key=entry.wish.ref)
+        steps = [(domain.account, stream, command) for stream, command in steps_of(entry.wish)]
+        intent = intent_of(*steps, key=entry.wish.ref)
         entry.last_sent = loop.time()
         try:
             async with asyncio.timeout(PATIENCE):
@@ -83,6 +85,15 @@ class Client:
         entry.answered = asyncio.get_running_loop().time()
         if entry.wish.kind == "erase":
             self._ledger.erased.setdefault(entry.stream, entry.answered)
+
+
+def steps_of(wish: Wish) -> list[tuple[UUID, domain.Command]]:
+    """What it asks for, by account; two accounts are changed together or not at all."""
+    own, other = STREAMS[wish.account], STREAMS[wish.other]
+    if wish.kind == "move":
+        given = abs(wish.by)
+        return [(own, domain.Add(ref=wish.ref, by=-given)), (other, domain.Add(ref=wish.ref, by=given))]
+    return [(own, command_of(wish))]
 
 
 def command_of(wish: Wish) -> domain.Command:

@@ -16,7 +16,7 @@ from kernel.storage.codec import EventCodec, Json
 from kernel.storage.views import AnyRecorded, PersonColumns, Row, Rows, own_event
 from sqlalchemy import Column, Integer, Text, Uuid
 
-SOURCE = "bank"
+SOURCE = "contacts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +201,12 @@ class AccountGrew:
     by: int
 
 
-Contract = AccountOpened | AccountGrew
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonErased:
+    person_id: UUID
+
+
+Contract = AccountOpened | AccountGrew | PersonErased
 
 
 def publish(event: AnyRecorded) -> Contract | None:
@@ -210,4 +215,6 @@ def publish(event: AnyRecorded) -> Contract | None:
             return AccountOpened(account_id=event.stream_id)
         case Added(by=by):
             return AccountGrew(account_id=event.stream_id, by=by)
+        case Erased():
+            return PersonErased(person_id=event.stream_id)
     return None

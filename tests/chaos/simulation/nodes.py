@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from kernel.messaging import feed
 from kernel.messaging.feed_client import FeedClient, FeedGone
 from kernel.messaging.followers import Follower, Sink
+from kernel.messaging.forgetting import Forgetting
 from kernel.messaging.projecting import Projection
 from kernel.messaging.received import Received
 from kernel.messaging.records import Contracts, PublicRecord, Translator
@@ -45,6 +46,8 @@ def _erase(person_id: UUID) -> Step:
 BANK = Service(SOURCE, MetaData(), (account,), publish, Contract, erase=_erase)
 READER = Service("reader", MetaData(), (tally,), lambda _: None, None, cells=(sums,))
 CONTRACTS = Contracts(SOURCE, Contract)
+# Readers that answer what they hear with commands of their own.
+WRITERS = ("reaction", "forgetting")
 
 
 def node_of(service: Service, server: Server, process: Process, partitions: int) -> Node:
@@ -165,12 +168,13 @@ def relaying(node: Node, topic: Topic) -> list[Part]:
 def listening(
     node: Node, kinds: Sequence[str], feed: ModelFeed, new_source: Callable[[], EventSource]
 ) -> list[Part]:
-    """The readers of these kinds: a projection, a reaction, a table."""
+    """The readers of these kinds."""
     received = Received({SOURCE: CONTRACTS})
     sinks: dict[str, Callable[[], Sink]] = {
         "projection": lambda: Projection(node.database, received, [sums], ZONE),
         "reaction": lambda: Counting(node),
         "table": lambda: Table(node),
+        "forgetting": lambda: Forgetting(node),
     }
     return [
         Follower(kind, node.database, [new_source()], {SOURCE: feed}, sinks[kind]()).run for kind in kinds

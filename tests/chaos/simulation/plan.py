@@ -28,8 +28,8 @@ FAULTS = {
     "take the broker away": 1,
     "break the view": 2,
 }
-READERS = ("projection", "reaction", "table")
-KINDS = ("open", "add", "add", "add", "add", "add", "remark", "tag", "erase")
+READERS = ("projection", "reaction", "table", "forgetting")
+KINDS = ("open", "add", "add", "add", "add", "move", "move", "remark", "tag", "erase")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def _wish(chance: random.Random, number: int) -> Wish:
         pause=chance.expovariate(1 / 0.3),
         kind=kind,
         account=account,
-        other=chance.randrange(ACCOUNTS),
+        other=(account + chance.randrange(1, ACCOUNTS)) % ACCOUNTS,
         by=chance.choice((1, 2, 3, 5, 8, 20, -4, -9)),
         again=chance.random() < 0.15,
     )

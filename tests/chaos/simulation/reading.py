@@ -26,6 +26,9 @@ def check_reader(world: World, *, end: bool) -> None:
 
 
 def _wrong(world: World, books: Books, kind: str, end: bool) -> Iterator[tuple[str, object]]:
+    if kind == "forgetting":
+        yield from _forgotten(world, books, end)
+        return
     if kind == "projection":
         heard = list(_heard(world))
         yield from _order(heard)
@@ -43,6 +46,22 @@ def _wrong(world: World, books: Books, kind: str, end: bool) -> Iterator[tuple[s
             yield "a record was never heard", sorted(position for _, position in wanted - had)
         if kind == "projection" and had - wanted:
             yield "something counts that is not in the log", sorted(position for _, position in had - wanted)
+
+
+def _forgotten(world: World, books: Books, end: bool) -> Iterator[tuple[str, object]]:
+    """Each of those erased at home is forgotten here, once; and nobody whom a restore has taken back is known again."""
+    tables = world.reader.store.tables
+    forgotten = [event["stream_id"] for event in tables["events"].values()]
+    keys = {row["person_id"]: row for row in tables["person_keys"].values()}
+    if len(forgotten) != len(set(forgotten)):
+        yield "a record took effect twice", forgotten
+    if set(forgotten) != {
+        person for person, row in keys.items() if row["shredded_at"] and not row["wrapped_key"]
+    }:
+        yield "an erased person's key is there", keys
+    erased = {event["stream_id"] for event in books.events if event["type"] == "Erased"}
+    if end and not erased <= set(forgotten):
+        yield "a record was never heard", erased - set(forgotten)
 
 
 def _heard(world: World) -> Iterator[Row]:

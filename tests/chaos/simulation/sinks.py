@@ -47,7 +47,7 @@ class Counting:
 
 def _counting(record: PublicRecord) -> Intent:
     command = CountRecord(source_position=record.position, incarnation=record.incarnation)
-    return intent_of(tally, TALLY, command, key=f"count:{new_id()}")
+    return intent_of((tally, TALLY, command), key=f"count:{new_id()}")
 
 
 class Table:
@@ -71,10 +71,10 @@ class Table:
             await connection.execute("COMMIT")
 
 
-def intent_of(aggregate: AnyAggregate, stream: UUID, command: Any, *, key: str) -> Intent:
+def intent_of(*steps: tuple[AnyAggregate, UUID, Any], key: str) -> Intent:
     command_id = new_id()
     return Intent(
-        steps=(Step(aggregate, stream, command),),
+        steps=tuple(Step(*step) for step in steps),
         actor="client",
         key=key,
         fingerprint=key.encode(),

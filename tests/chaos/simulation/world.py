@@ -77,7 +77,7 @@ class World:
         else:
             kinds = self.plan.readers
             parts = nodes.listening(node, kinds, ModelFeed(self.api), self.source)
-            process.spawn(nodes.work(node, parts, writes="reaction" in kinds))
+            process.spawn(nodes.work(node, parts, writes=kinds[0] in nodes.WRITERS))
         process.on_death.append(lambda: self._reborn(role, number))
 
     def _reborn(self, role: str, number: int) -> None:
