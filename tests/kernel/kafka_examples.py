@@ -112,6 +112,16 @@ async def publishing_when_ready(bootstrap: str, topic: str) -> AsyncIterator[Kaf
         await publisher.abandon()
 
 
+async def ends(bootstrap: str, topic: str, partitions: int = PARTITIONS) -> dict[int, int]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await consumer.start()
+    try:
+        found = await consumer.end_offsets([TopicPartition(topic, number) for number in range(partitions)])
+        return {place.partition: end for place, end in found.items()}
+    finally:
+        await consumer.stop()
+
+
 async def raw(bootstrap: str, topic: str, partitions: int = PARTITIONS) -> list[Any]:
     """Every message of the topic as Kafka has it, partition after partition."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")

@@ -31,7 +31,6 @@ from kernel.testing.fixtures import bearer, make_settings
 from kernel.testing.servers import fresh_database
 from kernel.web.app import create_app
 from kernel.web.policy import Policy
-from pydantic_core import from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +149,6 @@ class Notes:
 
     async def incarnations(self) -> int:
         return await self._value("SELECT count(*) FROM incarnations")
-
-    async def offsets(self) -> dict[str, int | None]:
-        """Of each partition, what was acknowledged last."""
-        async with self.node.database.reading() as connection:
-            partitions = from_json(await connection.fetchval("SELECT partitions FROM relay") or "{}")
-        return {number: offset for number, (_, offset) in partitions.items()}
 
     async def _value(self, query: str) -> int:
         async with self.node.database.reading() as connection:

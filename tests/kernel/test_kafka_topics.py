@@ -1,5 +1,6 @@
 """Topics are made as they must be, and one that is there is never changed behind anybody's back."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -12,14 +13,14 @@ pytestmark = pytest.mark.kafka
 async def test_missing_topics_are_made_and_the_others_are_answered_as_they_are(kafka_bootstrap: str) -> None:
     first, second = (f"crm.test-{uuid4().hex}.v1" for _ in range(2))
     assert await ensure_topics(kafka_bootstrap, [first], 2) == [
-        Topic(first, 2, 2 * MIB, "delete", created=True)
+        Topic(first, 2, 2 * MIB, "delete", timedelta(days=21), created=True)
     ]
-    assert await ensure_topics(kafka_bootstrap, [second, first], 5) == [
-        Topic(second, 5, 2 * MIB, "delete", created=True),
-        Topic(first, 2, 2 * MIB, "delete", created=False),
+    assert await ensure_topics(kafka_bootstrap, [second, first], 5, retention_days=0) == [
+        Topic(second, 5, 2 * MIB, "delete", None, created=True),
+        Topic(first, 2, 2 * MIB, "delete", timedelta(days=21), created=False),
     ]
     assert await ensure_topics(kafka_bootstrap, [first], 2, max_message_bytes=MIB) == [
-        Topic(first, 2, 2 * MIB, "delete", created=False)
+        Topic(first, 2, 2 * MIB, "delete", timedelta(days=21), created=False)
     ]
 
 

@@ -1,26 +1,21 @@
 """The relay between a real log and a real topic: what happens to either, each record arrives and none is missed."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
-from uuid import UUID, uuid4
+from collections.abc import AsyncIterator, Sequence
+from uuid import uuid4
 
 import pytest
-from kernel.messaging.kafka import decode
-from kernel.messaging.kafka_source import KafkaSource
-from kernel.messaging.publisher import Heartbeat, Publisher, RecordRefused, Tail
+from kernel.messaging.kafka_publisher import KafkaPublisher
+from kernel.messaging.publisher import Heartbeat, RecordRefused
 from kernel.messaging.records import PublicRecord
 from kernel.messaging.relay import Relay
-from kernel.messaging.sources import Bookmarks
-from kernel.messaging.topics import ensure_topics
-from kernel.messaging.tracker import Tracker, Withdrawal
 from kernel.runtime.broker import KafkaBroker
 from kernel.runtime.embedded import EmbeddedPostgres
 from kernel.storage.lease import LeaseLost
 from kernel.storage.log import DEFAULT_PARTITIONS
 
-from tests.kernel.kafka_examples import delete_topic, raw
 from tests.kernel.notes import Notes, copy_database, notes
+from tests.kernel.relay_examples import Follower, assert_chained, beat, plain, sent
 
 pytestmark = pytest.mark.kafka
 
@@ -49,54 +44,13 @@ async def test_the_chain_is_unbroken_over_restarts_and_lost_rows(desk: Notes) ->
             await desk.write(f"{key} {round_}", on=key)
         # Sent and acknowledged, but the relay ends before its row is saved.
         with pytest.raises(Died):
-            async with desk.relaying(lambda: Dying(desk.publisher())) as task:
+            async with desk.relaying(lambda: Dying(desk.bootstrap, desk.topic)) as task:
                 await task
     await desk.relay()
     records = await sent(desk)
     assert len(records) > len(keys) * 4
     assert_chained(records)
     assert sorted({one.position for one in records}) == await plain(desk)
-
-
-async def test_a_lost_topic_is_published_again(desk: Notes) -> None:
-    follower = Follower(desk)
-    await desk.write(*"abcdef")
-    await desk.relay()
-    await follower.catch_up()
-    await delete_topic(desk.bootstrap, desk.topic)
-    await ensure_topics(desk.bootstrap, [desk.topic], DEFAULT_PARTITIONS)
-    await desk.write("g")
-    await desk.relay()
-    records = await sent(desk)
-    assert_chained(records)
-    assert sorted(one.position for one in records) == await plain(desk)
-    await follower.catch_up()
-    assert follower.positions == await plain(desk)
-
-
-async def test_a_lost_tail_is_published_again(
-    postgres_server: EmbeddedPostgres, kafka_broker: KafkaBroker
-) -> None:
-    async with notes(postgres_server, kafka_broker.bootstrap) as desk:
-        key = uuid4()
-        follower = Follower(desk)
-        for text in "abcd":
-            await desk.write(text, on=key)
-            await desk.relay()
-        await follower.catch_up()
-        (number,) = {one.partition for one in await sent(desk)}
-        kafka_broker.kill()
-        log = kafka_broker.directory / "data" / f"{desk.topic}-{number}" / f"{0:020}.log"
-        with log.open("r+b") as file:
-            file.truncate(log.stat().st_size // 2)
-        await asyncio.to_thread(kafka_broker.start)
-        await desk.write("e", on=key)
-        await desk.relay()
-        records = await sent(desk)
-        assert_chained(records)
-        assert [one.data["text"] for one in records] == list("abcde")
-        await follower.catch_up()
-        assert follower.positions == await plain(desk)
 
 
 async def test_a_broker_that_dies_under_the_relay_loses_nothing(
@@ -201,98 +155,13 @@ async def test_a_restored_log_that_has_grown_again_begins_anew_where_it_parted(
         assert follower.texts == sorted(["kept", "here", "we", "are", "before", "the", "relay"])
 
 
-async def beat(desk: Notes) -> None:
-    """Until the relay has told every partition how far it is complete."""
-    async with asyncio.timeout(20), desk.relaying() as relay:
-        await desk.passed_on(relay)
-        before = await desk.offsets()
-        while any(now is None or now == before.get(at) for at, now in (await desk.offsets()).items()):  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
-
-
 class Died(Exception):
     pass
 
 
-class Dying:
-    """A publisher that ends the relay between the acknowledgement and the row."""
-
-    def __init__(self, publisher: Publisher) -> None:
-        self._publisher = publisher
-
-    async def open(self) -> Mapping[int, Tail]:
-        return await self._publisher.open()
+class Dying(KafkaPublisher):
+    """Ends the relay between the acknowledgement and the row."""
 
     async def send(self, messages: Sequence[PublicRecord | Heartbeat]) -> Sequence[int]:
-        await self._publisher.send(messages)
+        await super().send(messages)
         raise Died
-
-    async def abandon(self) -> None:
-        await self._publisher.abandon()
-
-
-class Follower:
-    """What a consumer does: source, tracker, and all that was applied."""
-
-    def __init__(self, desk: Notes) -> None:
-        self.bookmarks = Bookmarks()
-        self.records: list[PublicRecord] = []
-        self.withdrawals: list[Withdrawal] = []
-        self.move_to(desk)
-
-    def move_to(self, desk: Notes) -> None:
-        self._desk = desk
-
-    @property
-    def positions(self) -> list[int]:
-        return sorted(one.position for one in self.records)
-
-    @property
-    def texts(self) -> list[str]:
-        return sorted(str(one.data["text"]) for one in self.records)
-
-    async def catch_up(self) -> None:
-        """Until two fetches in a row bring nothing."""
-        feed = self._desk.feed()
-        source = KafkaSource(self._desk.name, self._desk.bootstrap, self._desk.topic)
-        tracker = Tracker(source.name, self.bookmarks, feed)
-        await source.seek(self.bookmarks)
-        quiet = 0
-        while quiet < 2:
-            arrival = await source.fetch()
-            quiet = 0 if arrival.entries else quiet + 1
-            taken = await tracker.take(arrival)
-            self.withdrawals += taken.withdrawals
-            for withdrawal in taken.withdrawals:
-                self.records = [one for one in self.records if counts(one, withdrawal)]
-            self.records += taken.records
-        self.bookmarks = tracker.bookmarks
-        await source.close()
-        await feed.close()
-
-
-def counts(record: PublicRecord, withdrawal: Withdrawal) -> bool:
-    place = withdrawal.place
-    return record.position <= place.position or record.incarnation in place.counting
-
-
-async def sent(desk: Notes) -> list[PublicRecord]:
-    """Every record in the topic, duplicates and all, without the heartbeats."""
-    messages = [decode(message) for message in await raw(desk.bootstrap, desk.topic, DEFAULT_PARTITIONS)]
-    return [message for message in messages if isinstance(message, PublicRecord)]
-
-
-async def plain(desk: Notes) -> list[int]:
-    return [one.position for one in await desk.told()]
-
-
-def assert_chained(records: Sequence[PublicRecord]) -> None:
-    """After dedupe, each record names the one before it in its partition."""
-    last: dict[int, int] = defaultdict(int)
-    seen: dict[tuple[int, int], UUID] = {}
-    for one in records:
-        key = (one.partition, one.position)
-        assert seen.setdefault(key, one.event_id) == one.event_id
-        if one.position > last[one.partition]:
-            assert one.previous == last[one.partition]
-            last[one.partition] = one.position

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from kernel.messaging.records import PublicRecord, Translator
+from kernel.messaging.records import PublicRecord, Translator, partition_of
 from kernel.storage import log
 from kernel.storage.database import Connection
 
@@ -45,6 +45,9 @@ class History:
     def at(self, position: int) -> Incarnation:
         """The incarnation that the record at this position belongs to."""
         return next(one for one in reversed(self._all) if one.from_position < position)
+
+    def named(self, incarnation: UUID | None) -> Incarnation | None:
+        return next((one for one in self._all if one.id == incarnation), None)
 
     @property
     def current(self) -> Incarnation | None:
@@ -117,7 +120,8 @@ async def read_page(
 
 def _record(translator: Translator, incarnations: History, event: log.StoredEvent) -> PublicRecord | None:
     incarnation = incarnations.at(event.position)
-    return translator.translate(event, incarnation.id, incarnation.partitions)
+    partition = partition_of(event.stream_id, incarnation.partitions)
+    return translator.translate(event, incarnation.id, partition)
 
 
 async def history(connection: Connection) -> History:

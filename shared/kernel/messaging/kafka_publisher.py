@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import structlog
 from aiokafka.errors import (
     InvalidTimestampError,
     MessageSizeTooLargeError,
@@ -18,25 +18,18 @@ from kernel.messaging.kafka import (
     CLIENT_ID,
     MIB,
     REQUEST_TIMEOUT_MS,
-    BrokenRecord,
     BrokerTrouble,
     Encoded,
-    Place,
     Producer,
     TopicUnfit,
-    decode,
     encode,
     end_client,
-    end_consumer,
-    new_consumer,
     passing,
-    said_by,
 )
-from kernel.messaging.publisher import Heartbeat, RecordRefused, Tail
+from kernel.messaging.kafka_holdings import KafkaHoldings
+from kernel.messaging.publisher import Heartbeat, Held, RecordRefused, Sent, Tail
 from kernel.messaging.records import PublicRecord
 from kernel.messaging.topics import RECORD_BYTES, fit_topic
-
-log = structlog.get_logger()
 
 Message = PublicRecord | Heartbeat
 
@@ -46,8 +39,6 @@ _REFUSALS = (
     InvalidTimestampError,
     UnsupportedForMessageFormatError,
 )
-# How far from the end the last entry of ours is looked for: nobody else should write there.
-_LOOK_BACK = 8
 
 
 class KafkaPublisher:
@@ -57,18 +48,25 @@ class KafkaPublisher:
         self._bootstrap = bootstrap
         self._topic = topic
         self._patience = patience
+        self._holdings = KafkaHoldings(bootstrap, topic, patience)
         self._partitions = 0
+        self._retention: timedelta | None = None
         self._usable = False
         self._producer: Producer | None = None
         # The last record of each partition: its position and event id, which heartbeats repeat.
         self._last: dict[int, tuple[int, UUID]] = {}
 
+    @property
+    def retention(self) -> timedelta | None:
+        return self._retention
+
     async def open(self) -> Mapping[int, Tail]:
         """Raises `TopicUnfit` for a topic that is missing or refuses what we accept."""
         with passing(self._topic):
             async with asyncio.timeout(self._patience):
-                self._partitions = (await fit_topic(self._bootstrap, self._topic)).partitions
-                tails = await self._tails()
+                topic = await fit_topic(self._bootstrap, self._topic)
+                self._partitions, self._retention = topic.partitions, topic.retention
+                tails = await self._holdings.tails()
                 self._producer = self._new_producer()
                 await self._producer.start()
         for number, tail in tails.items():
@@ -90,6 +88,12 @@ class KafkaPublisher:
             if isinstance(message, PublicRecord):
                 self._last[message.partition] = (message.position, message.event_id)
         return offsets
+
+    async def lost(self, sent: Mapping[int, Sent]) -> Sequence[int]:
+        return await self._holdings.lost(sent)
+
+    async def held_since(self, times: Mapping[int, datetime]) -> Sequence[Held]:
+        return await self._holdings.since(times)
 
     async def abandon(self) -> None:
         self._usable = False
@@ -169,39 +173,3 @@ class KafkaPublisher:
         if offset < 0:
             raise BrokerTrouble(f"{self._topic}: acknowledged as a duplicate, without an offset")
         return offset
-
-    async def _tails(self) -> dict[int, Tail]:
-        places = [Place(self._topic, number) for number in range(self._partitions)]
-        consumer = new_consumer(self._bootstrap)
-        try:
-            await consumer.start()
-            starts = await consumer.beginning_offsets(places)
-            ends = await consumer.end_offsets(places)
-            tails = {place.partition: Tail(starts[place], ends[place]) for place in places}
-            reading = [place for place in places if ends[place] > starts[place]]
-            consumer.assign(reading)
-            for place in reading:
-                consumer.seek(place, max(starts[place], ends[place] - _LOOK_BACK))
-            while reading:
-                for place, entries in (await consumer.getmany(timeout_ms=200)).items():
-                    for entry in entries:
-                        tails[place.partition] = _after(tails[place.partition], entry)
-                reading = [place for place in reading if await consumer.position(place) < ends[place]]
-            return tails
-        finally:
-            await end_consumer(consumer)
-
-
-def _after(tail: Tail, entry: Any) -> Tail:
-    """A heartbeat stands for the record before it: the relay asks what the last record was, and goes on after it."""
-    try:
-        message = decode(entry)
-    except BrokenRecord as error:
-        log.warning("not_ours_in_topic", error=str(error))
-        return tail
-    if isinstance(message, PublicRecord):
-        return Tail(tail.start, tail.end, message.incarnation, message.position, message.event_id)
-    event_id = said_by(entry.headers).get("previousid")
-    return Tail(
-        tail.start, tail.end, message.incarnation, message.previous, UUID(event_id) if event_id else None
-    )

@@ -1,15 +1,13 @@
-"""The relay's row: how far the log has been passed on, and per partition the last record and acknowledged offset."""
+"""The relay's row: how far the log has been passed on, and per partition the last record and its offset."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
 from pydantic_core import from_json, to_json
 
 from kernel.messaging import digest as digests
-from kernel.messaging.feed import Incarnation
-from kernel.messaging.publisher import Heartbeat
-from kernel.messaging.records import PublicRecord
+from kernel.messaging.publisher import Sent
 from kernel.storage.database import Connection
 from kernel.storage.lease import Lease
 
@@ -24,48 +22,13 @@ _SAVE_DIGEST = "INSERT INTO log_digests (position, digest) VALUES ($1, $2) ON CO
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """Per partition: the position of the last record, and its acknowledged offset."""
-
-    position: int
-    offset: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Progress:
     """The relay's row. `previous` of a record comes from here, so a retry and a successor write the same."""
 
     incarnation: UUID | None
     position: int
     event_id: UUID | None
-    partitions: dict[int, Sent]
-
-
-def turned(progress: Progress, incarnation: Incarnation) -> Progress:
-    """The chains begin anew: whoever meets the new incarnation goes back to where it starts."""
-    held = progress.partitions
-    chains = {
-        number: Sent(incarnation.from_position, held[number].offset if number in held else None)
-        for number in range(incarnation.partitions)
-    }
-    return replace(progress, incarnation=incarnation.id, partitions=chains)
-
-
-class BrokerLost(Exception):
-    """An acknowledged record is no longer there: begin again, and publish it again."""
-
-
-def acknowledged(
-    progress: Progress, messages: Sequence[PublicRecord | Heartbeat], offsets: Sequence[int]
-) -> Progress:
-    """Raises `BrokerLost` when an offset is not above the one acknowledged before it."""
-    partitions = dict(progress.partitions)
-    for message, offset in zip(messages, offsets, strict=True):
-        sent = partitions[message.partition]
-        if sent.offset is not None and offset <= sent.offset:
-            raise BrokerLost(f"partition {message.partition}: offset {offset} was acknowledged before")
-        partitions[message.partition] = Sent(sent.position, offset)
-    return replace(progress, partitions=partitions)
+    partitions: Mapping[int, Sent]
 
 
 async def load(connection: Connection, topic: str) -> tuple[Progress, bytes]:

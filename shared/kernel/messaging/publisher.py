@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -11,6 +11,14 @@ from kernel.messaging.records import PublicRecord
 
 class RecordRefused(Exception):
     """The broker will not take this record, now or ever: the relay stops and names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Of a partition: the position of the last record, and the offset at which it was acknowledged, if it was."""
+
+    position: int
+    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +45,39 @@ class Heartbeat:
     digest: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What lies at an offset, as far as the chain of positions goes; `at` is when it was appended."""
+
+    partition: int
+    offset: int
+    at: datetime
+    incarnation: UUID
+    position: int
+    previous: int
+    is_record: bool
+
+
 class Publisher(Protocol):
+    @property
+    def retention(self) -> timedelta | None:
+        """How long the topic keeps a record, known once it is open; None is for ever."""
+        ...
+
     async def open(self) -> Mapping[int, Tail]:
         """Connects and answers the tail of every partition of the topic."""
         ...
 
     async def send(self, messages: Sequence[PublicRecord | Heartbeat]) -> Sequence[int]:
         """The offset of each message, after all are acknowledged. Any error: the publisher must be replaced."""
+        ...
+
+    async def lost(self, sent: Mapping[int, Sent]) -> Sequence[int]:
+        """The partitions whose record is not where it was acknowledged, though it cannot have expired."""
+        ...
+
+    async def held_since(self, times: Mapping[int, datetime]) -> Sequence[Held]:
+        """All that these partitions hold of what was appended since, and a little of what was before, in order."""
         ...
 
     async def abandon(self) -> None:

@@ -97,7 +97,7 @@ class Translator:
         return self._contracts.types
 
     def translate(
-        self, event: StoredEvent, incarnation: UUID, partitions: int, previous: int | None = None
+        self, event: StoredEvent, incarnation: UUID, partition: int, previous: int | None = None
     ) -> PublicRecord | None:
         aggregate = self._catalog.of_type(event.type)
         # A person forgotten here was told of by the service where they are at home.
@@ -110,7 +110,7 @@ class Translator:
         return PublicRecord(
             source=self._service.name,
             incarnation=incarnation,
-            partition=partition_of(event.stream_id, partitions),
+            partition=partition,
             position=event.position,
             previous=previous,
             event_id=event.event_id,

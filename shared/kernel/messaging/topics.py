@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TypeAlias
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -18,17 +19,18 @@ Admin: TypeAlias = AIOKafkaAdminClient
 RECORD_BYTES = MIB
 _PATIENCE = 10.0
 _DAY_MS = 24 * 60 * 60 * 1000
-_ASKED = ("max.message.bytes", "cleanup.policy")
+_ASKED = ("max.message.bytes", "cleanup.policy", "retention.ms")
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """As it is, which need not be as it was asked for."""
+    """As it is, which need not be as it was asked for. With no `retention` records are kept for ever."""
 
     name: str
     partitions: int
     max_message_bytes: int
     cleanup: str
+    retention: timedelta | None
     created: bool = False
 
 
@@ -62,10 +64,7 @@ async def ensure_topics(
         while len(there) < len(set(names)):
             there = await describe(admin, names)
             await asyncio.sleep(0.05)
-    return [
-        Topic(name, topic.partitions, topic.max_message_bytes, topic.cleanup, name in missing)
-        for name, topic in ((name, there[name]) for name in names)
-    ]
+    return [replace(there[name], created=name in missing) for name in names]
 
 
 async def fit_topic(bootstrap: str, name: str) -> Topic:
@@ -124,11 +123,13 @@ async def describe(admin: Admin, names: Sequence[str]) -> Mapping[str, Topic]:
         for code, _, _, name, entries in answer.resources:
             if code == 0:
                 found[name] = {entry[0]: entry[1] for entry in entries}
-    return {
-        name: Topic(name, count, int(found[name][_ASKED[0]]), found[name][_ASKED[1]])
-        for name, count in counts.items()
-        if name in found
-    }
+    return {name: _topic(name, count, found[name]) for name, count in counts.items() if name in found}
+
+
+def _topic(name: str, partitions: int, settings: Mapping[str, str]) -> Topic:
+    size, cleanup, milliseconds = (settings[asked] for asked in _ASKED)
+    retention = None if milliseconds == "-1" else timedelta(milliseconds=int(milliseconds))
+    return Topic(name, partitions, int(size), cleanup, retention)
 
 
 def _check_made(answer: object) -> None:
