@@ -18,6 +18,7 @@ import httpx
 import psycopg
 from crm import services, topics
 from crm.local import Local
+from kernel.messaging.service import topic_of
 from kernel.messaging.topics import administering
 from kernel.runtime.broker import KafkaBroker, free_port
 from kernel.runtime.embedded import EmbeddedPostgres
@@ -160,7 +161,7 @@ class System:
 
     async def delete_topics(self) -> None:
         assert self.kafka
-        names = {topics.topic_of(name) for name in NAMES}
+        names = {topic_of(name) for name in NAMES}
         async with administering(self.kafka.bootstrap) as admin:
             await admin.delete_topics(list(names))
             while names & set(await admin.list_topics()):  # noqa: ASYNC110

@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
-from crm.topics import topic_of
+from kernel.messaging.service import topic_of
 from kernel.runtime.broker import KafkaBroker
 from kernel.runtime.embedded import EmbeddedPostgres
 from kernel.testing.servers import temporary_folder

@@ -1,16 +1,20 @@
 """Whatever a user does wrong is answered with one sentence, and never with a traceback."""
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import jwt
 import pytest
+from crm import services
 from crm.local import Local
 from crm.main import app
+from kernel.messaging.service import topic_of
+from kernel.messaging.topics import administering
 from kernel.runtime.embedded import EmbeddedPostgres
 from kernel.testing.fixtures import make_settings
 
@@ -84,6 +88,32 @@ def test_a_mistake_is_answered_with_one_sentence(
 def test_a_broker_that_does_not_answer_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("topics", "--bootstrap", "127.0.0.1:1") == 1
     assert "The Kafka broker 127.0.0.1:1 cannot be reached" in only_sentence(capsys)
+
+
+@pytest.mark.kafka
+def test_topics_are_made_once_and_stay_as_they_are(
+    kafka_bootstrap: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [topic_of(name) for name in services.NAMES]
+    try:
+        assert call("topics", "--bootstrap", kafka_bootstrap, "--partitions", "2") == 0
+        assert capsys.readouterr().out.splitlines() == [f"{name} made" for name in names]
+        assert call("topics", "--bootstrap", kafka_bootstrap, "--partitions", "3") == 0
+        there = "was there, with 2 partitions instead of 3"
+        assert capsys.readouterr().out.splitlines() == [f"{name} {there}" for name in names]
+        assert call("topics", "--bootstrap", kafka_bootstrap, "--replicas", "3") == 0
+    finally:
+        asyncio.run(delete_topics(kafka_bootstrap, names))
+    capsys.readouterr()
+    assert call("topics", "--bootstrap", kafka_bootstrap, "--replicas", "3") == 1
+    assert "topic crm.contacts.v1 could not be made" in only_sentence(capsys)
+
+
+async def delete_topics(bootstrap: str, names: Sequence[str]) -> None:
+    async with administering(bootstrap) as admin:
+        await admin.delete_topics(list(names))
+        while set(names) & set(await admin.list_topics()):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.usefixtures("sound_settings")

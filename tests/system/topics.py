@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from crm.topics import topic_of
+from kernel.messaging.service import topic_of
 
 from tests.system.running import NAMES, System
 

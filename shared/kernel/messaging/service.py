@@ -26,6 +26,11 @@ def public_type(service: str, contract: type) -> str:
     return f"crm.{service}.{kebab}.v1"
 
 
+def topic_of(service: str) -> str:
+    """What a service tells is in one topic, whatever it is about."""
+    return f"crm.{service}.v1"
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """`publish` is the pure translation from a private fact to a contract, or to nothing."""
@@ -45,7 +50,7 @@ class Service:
 
     @property
     def topic(self) -> str:
-        return f"crm.{self.name}.v1"
+        return topic_of(self.name)
 
     @property
     def package(self) -> str:

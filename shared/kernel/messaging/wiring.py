@@ -6,7 +6,7 @@ from kernel.messaging.feed_client import FeedClient, FeedSource
 from kernel.messaging.followers import Follower, Sink
 from kernel.messaging.forgetting import Forgetting
 from kernel.messaging.relay import Relay
-from kernel.messaging.service import Node
+from kernel.messaging.service import Node, topic_of
 from kernel.messaging.sources import EventSource
 from kernel.messaging.worker import Part
 from kernel.runtime.settings import Events
@@ -36,7 +36,7 @@ def _source(node: Node, feed: FeedClient) -> EventSource:
         return FeedSource(feed, wait=1.0)
     from kernel.messaging.kafka_source import KafkaSource  # noqa: PLC0415
 
-    return KafkaSource(feed.name, node.settings.kafka_bootstrap, f"crm.{feed.name}.v1")
+    return KafkaSource(feed.name, node.settings.kafka_bootstrap, topic_of(feed.name))
 
 
 def forgetting(node: Node) -> Part:
