@@ -22,7 +22,7 @@ def main() -> int:
     report = Report()
     with ids.quiet():
         began = time.process_time()
-        _histories(report, seeds, small=not asked.whole)
+        _histories(report, seeds, tell_all=asked.seed is not None)
         report.seconds = time.process_time() - began
         if asked.seed is None and not asked.no_controls:
             for control in CONTROLS:
@@ -35,13 +35,16 @@ def main() -> int:
     return 1 if report.failing or report.missed else 0
 
 
-def _histories(report: Report, seeds: Iterable[int], *, small: bool) -> None:
+def _histories(report: Report, seeds: Iterable[int], *, tell_all: bool) -> None:
     for seed in seeds:
         result = run(plan(seed))
         report.add(result)
+        if tell_all:
+            _say(describe(result.plan, result.violations or {"nothing is wrong": "every promise was kept"}))
         if result.violations:
             kind = next(iter(result.violations))
-            smaller = shrink(result.plan, lambda one: kind in run(one).violations) if small else result.plan  # noqa: B023
+            smaller = shrink(result.plan, lambda one: kind in run(one).violations)  # noqa: B023
+            _say("made smaller:" if tell_all else "")
             _say(describe(smaller, result.violations))
             _say(f"  again: make simulate SEED={seed}")
 

@@ -10,6 +10,7 @@ from kernel.messaging import projecting
 from kernel.messaging import relay as relay_
 from kernel.messaging.bookmarks import BookmarkStore
 from kernel.messaging.followers import Follower
+from kernel.messaging.relay import Relay
 from kernel.messaging.service import Service
 from kernel.messaging.tracker import Tracker
 from kernel.storage import committer, log, writes
@@ -136,7 +137,7 @@ CONTROLS: Sequence[Control] = (
     Control(
         "the relay's row saved before the acks",
         (
-            planted_readers.SEND_LATER,
+            (Relay, "_pass_on", planted_readers.pass_on_later),
             (relay_, "save", planted_readers.save_first),
         ),
         (_NEVER_SENT,),

@@ -2,12 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from kernel.messaging.publisher import Heartbeat, Tail
+from kernel.messaging.publisher import Heartbeat, Held, Sent, Tail
 from kernel.messaging.records import PublicRecord
 from kernel.messaging.sources import Arrival, Bookmarks, Mark
 
@@ -21,19 +19,6 @@ _LOOK_BACK = 8
 
 class BrokerAway(ConnectionError):
     """The broker does not do what it was asked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lies:
-    """A message at its offset, as the relay looks at it after a loss."""
-
-    partition: int
-    offset: int
-    at: datetime
-    incarnation: UUID
-    position: int
-    previous: int
-    is_record: bool
 
 
 class ModelPublisher:
@@ -72,19 +57,18 @@ class ModelPublisher:
         """For ever, as far as the relay is told: expiry is a fault."""
         return None
 
-    async def lost(self, sent: Mapping[int, Any]) -> list[int]:
-        """`sent`: by partition the position and the offset of a record that was acknowledged."""
+    async def lost(self, sent: Mapping[int, Sent]) -> list[int]:
         await self._travel()
         return [number for number, one in sent.items() if _is_lost(self._topic.partitions[number], one)]
 
-    async def held_since(self, times: Mapping[int, datetime]) -> Sequence[Any]:
+    async def held_since(self, times: Mapping[int, datetime]) -> Sequence[Held]:
         await self._travel()
-        held: list[Lies] = []
+        held: list[Held] = []
         for number, since in times.items():
             partition = self._topic.partitions[number]
             first = next((n for n, at in enumerate(partition.times) if at >= since), len(partition.times))
             for place in range(max(0, first - _LOOK_BACK), len(partition.entries)):
-                held.append(_lies(partition, place))
+                held.append(_held(partition, place))
         return held
 
     async def abandon(self) -> None:
@@ -109,7 +93,7 @@ def _settle(answer: "asyncio.Future[list[int] | None]", offsets: list[int] | Non
         answer.set_result(offsets)
 
 
-def _is_lost(partition: Partition, one: Any) -> bool:
+def _is_lost(partition: Partition, one: Sent) -> bool:
     if one.offset is None or one.offset < partition.start:
         return False
     if one.offset >= partition.end:
@@ -118,9 +102,9 @@ def _is_lost(partition: Partition, one: Any) -> bool:
     return not isinstance(message, PublicRecord) or message.position != one.position
 
 
-def _lies(partition: Partition, place: int) -> Lies:
+def _held(partition: Partition, place: int) -> Held:
     message = partition.entries[place]
-    return Lies(
+    return Held(
         partition=message.partition,
         offset=partition.start + place,
         at=partition.times[place],

@@ -22,8 +22,7 @@ from tests.chaos.simulation.statements import columns, on
 from tests.chaos.simulation.store import Transaction
 
 _REMEMBERED = 8
-_save = progress.save
-_pass_on: Any = getattr(Relay, "_pass_on", None)
+_save, _pass_on = progress.save, Relay._pass_on
 MOVE_ANYWAY = "UPSERT checkpoints"
 
 
@@ -130,20 +129,12 @@ class _Later:
 
 
 async def pass_on_later(self: Any, connection: Connection, outlet: Any, *said: Any) -> Any:
-    return await _pass_on(self, connection, _Later(outlet), *said)
-
-
-async def send_later(_: Any, publisher: Any, records: Sequence[PublicRecord], after: Any) -> Any:
-    _UNSENT[asyncio.current_task()] = (publisher, records)
-    return after
+    later: Any = _Later(outlet)
+    return await _pass_on(self, connection, later, *said)
 
 
 async def save_first(connection: Connection, *said: Any) -> None:
     await _save(connection, *said)
     outlet, records = _UNSENT.pop(asyncio.current_task(), (None, ()))
     if outlet and records:
-        await outlet.send(records, *([{}] if _pass_on else []))
-
-
-# What the relay sends by, in either of its shapes.
-SEND_LATER = (Relay, "_pass_on", pass_on_later) if _pass_on else (Relay, "_send", send_later)
+        await outlet.send(records, {})

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from kernel.messaging import erasures, feed, incarnations, progress
+from kernel.messaging import erasures, feed, heartbeats, incarnations, progress, reconcile
 from kernel.storage import lease, locks, log
 
 from tests.chaos.simulation.server import Request, Server
@@ -91,11 +91,6 @@ def quiet(tx: Transaction) -> list[Row]:
     return [{"case": None if tx.store.holder(LOG) else tx.store.now()}]
 
 
-@on("SELECT coalesce(max(position), 0) FROM events")
-def newest(tx: Transaction) -> list[Row]:
-    return [{"coalesce": tx.last("events")}]
-
-
 @on("SELECT event_id FROM events WHERE position = $1")
 def event_at(tx: Transaction, position: int) -> list[Row]:
     row = tx.get("events", position)
@@ -163,15 +158,12 @@ def erased(tx: Transaction, persons: Sequence[UUID]) -> list[Row]:
     return picked("person_id", [row for row in rows if row["shredded_at"] is not None])
 
 
-@on(
-    """SELECT coalesce(max(position), 0) AS position,
-       EXISTS (SELECT FROM leases WHERE name = $1 AND epoch = $2) AS held FROM events"""
-)
+@on(heartbeats._NEWEST)
 def newest_and_held(tx: Transaction, name: str, epoch: int) -> list[Row]:
     lease = tx.get("leases", name)
     return [{"position": tx.last("events"), "held": lease is not None and lease["epoch"] == epoch}]
 
 
-@on("SELECT position, recorded_at FROM events WHERE position = ANY($1::bigint[])")
+@on(reconcile._RECORDED)
 def recorded(tx: Transaction, positions: Sequence[int]) -> list[Row]:
     return picked("position recorded_at", [row for one in positions if (row := tx.get("events", one))])
