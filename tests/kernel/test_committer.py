@@ -13,9 +13,9 @@ from kernel.testing.toy_note import Break, Count, Label, Retract, WriteNote
 from tests.kernel.toys import ADA, BOB, Toy, eventually, handled, intent, on, settled, step
 
 
-async def test_whoever_is_answered_finds_the_events_on_another_connection(each_toy: Toy) -> None:
-    committer = await each_toy.committer()
-    reader = await each_toy.connect()
+async def test_whoever_is_answered_finds_the_events_on_another_connection(toy: Toy) -> None:
+    committer = await toy.committer()
+    reader = await toy.connect()
 
     async def write(stream_id: UUID) -> None:
         answer = await committer.submit(on(stream_id, WriteNote(title="here")))
@@ -27,13 +27,13 @@ async def test_whoever_is_answered_finds_the_events_on_another_connection(each_t
         await write(uuid4())
 
 
-async def test_a_commit_that_fails_answers_nobody_with_success(each_toy: Toy) -> None:
-    committer = await each_toy.committer()
-    await each_toy.rows(
+async def test_a_commit_that_fails_answers_nobody_with_success(toy: Toy) -> None:
+    committer = await toy.committer()
+    await toy.rows(
         "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
         "$$BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '23514'; END$$"
     )
-    await each_toy.rows(
+    await toy.rows(
         "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED "
         "FOR EACH ROW EXECUTE FUNCTION refuse()"
     )
@@ -42,34 +42,34 @@ async def test_a_commit_that_fails_answers_nobody_with_success(each_toy: Toy) ->
         asked = [on(ADA, WriteNote()), on(BOB, WriteNote()), on(uuid4(), Count())]
         outcomes = await settled(*map(committer.submit, asked))
     finally:
-        await each_toy.rows("DROP TRIGGER late ON events")
+        await toy.rows("DROP TRIGGER late ON events")
     assert [type(outcome).__name__ for outcome in outcomes] == [
         "CheckViolationError",
         "CheckViolationError",
         "NotFound",
     ]
-    assert await each_toy.count("events") == 0
-    assert await each_toy.count("idempotency") == 0
+    assert await toy.count("events") == 0
+    assert await toy.count("idempotency") == 0
 
 
-async def test_a_connection_that_ends_before_the_commit_costs_nobody_anything(each_toy: Toy) -> None:
-    committer = await each_toy.committer()
-    async with each_toy.lock_held() as holder:
+async def test_a_connection_that_ends_before_the_commit_costs_nobody_anything(toy: Toy) -> None:
+    committer = await toy.committer()
+    async with toy.lock_held() as holder:
         waiting = [asyncio.create_task(committer.submit(on(uuid4(), WriteNote()))) for _ in range(5)]
-        await eventually(lambda: someone_waits(each_toy))
+        await eventually(lambda: someone_waits(toy))
         await holder.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         )
         assert not any(task.done() for task in waiting)
     handled(await settled(*waiting))
-    assert await each_toy.count("events") == 5
+    assert await toy.count("events") == 5
 
 
-async def test_two_commands_on_one_stream_in_one_batch_are_decided_in_order(each_toy: Toy) -> None:
-    committer = await each_toy.committer()
-    async with each_toy.lock_held():
+async def test_two_commands_on_one_stream_in_one_batch_are_decided_in_order(toy: Toy) -> None:
+    committer = await toy.committer()
+    async with toy.lock_held():
         first = asyncio.create_task(committer.submit(on(BOB, WriteNote())))
-        await eventually(lambda: someone_waits(each_toy))
+        await eventually(lambda: someone_waits(toy))
         counts = [asyncio.create_task(committer.submit(on(ADA, Count(by=by)))) for by in (1, 2)]
         await asyncio.sleep(0)
         wrote = asyncio.create_task(committer.submit(on(ADA, WriteNote())))
@@ -80,7 +80,7 @@ async def test_two_commands_on_one_stream_in_one_batch_are_decided_in_order(each
     assert [isinstance(task.exception(), NotFound) for task in counts] == [True, True, False, False, False]
     assert [task.result().state.count for task in counts[2:]] == [3, 7, 12]
     assert [task.result().version for task in [wrote, *counts[2:]]] == [1, 2, 3, 4]
-    assert await each_toy.value("SELECT count(DISTINCT xmin::text) FROM events") == 2
+    assert await toy.value("SELECT count(DISTINCT xmin::text) FROM events") == 2
 
 
 async def test_an_expected_version_is_checked_on_the_state_that_the_one_before_left(toy: Toy) -> None:
@@ -130,17 +130,17 @@ async def test_a_fault_in_one_commands_code_is_no_fault_of_its_neighbours(toy: T
 
 
 @pytest.mark.parametrize("poison", [5_000, 2**40], ids=["refused by the server", "refused by the driver"])
-async def test_what_breaks_the_sql_of_a_batch_fails_alone(each_toy: Toy, poison: int) -> None:
-    committer = await each_toy.committer()
+async def test_what_breaks_the_sql_of_a_batch_fails_alone(toy: Toy, poison: int) -> None:
+    committer = await toy.committer()
     ids = [uuid4() for _ in range(16)]
-    await each_toy.written(committer, *ids)
+    await toy.written(committer, *ids)
     asked = [on(i, Count(by=poison if n in (5, 6) else 1)) for n, i in enumerate(ids)]
     async with asyncio.timeout(5):
         outcomes = await settled(*map(committer.submit, asked))
     failed = [n for n, outcome in enumerate(outcomes) if isinstance(outcome, Exception)]
     assert failed == [5, 6]
-    assert await each_toy.value("SELECT count(*) FROM toy_cards_1 WHERE count = 1") == 14
-    assert await each_toy.count("idempotency") == 30
+    assert await toy.value("SELECT count(*) FROM toy_cards_1 WHERE count = 1") == 14
+    assert await toy.count("idempotency") == 30
 
 
 async def test_a_stream_that_a_newer_release_wrote_fails_alone(toy: Toy) -> None:

@@ -31,9 +31,9 @@ async def batches(toy: Toy) -> list[int]:
     return [row["n"] for row in found]
 
 
-async def test_whoever_waits_too_long_for_the_lock_is_told_what_is_known(each_toy: Toy) -> None:
-    committer = await each_toy.committer(patience=0.5)
-    async with each_toy.lock_held():
+async def test_whoever_waits_too_long_for_the_lock_is_told_what_is_known(toy: Toy) -> None:
+    committer = await toy.committer(patience=0.5)
+    async with toy.lock_held():
         tried = on(ADA, WriteNote(), key="tried")
         attempted = asyncio.create_task(committer.submit(tried))
         await asyncio.sleep(0.1)
@@ -43,8 +43,8 @@ async def test_whoever_waits_too_long_for_the_lock_is_told_what_is_known(each_to
         assert isinstance(queued.exception(), Unavailable)
     # The same key sent again tells; what was only queued has not been done.
     assert (await committer.submit(tried)).version == 1
-    assert await each_toy.history(ADA) == ["NoteWritten"]
-    assert await each_toy.history(BOB) == []
+    assert await toy.history(ADA) == ["NoteWritten"]
+    assert await toy.history(BOB) == []
 
 
 async def test_a_database_that_is_not_there_is_told_and_comes_back(toy: Toy) -> None:
@@ -109,24 +109,24 @@ async def test_who_leaves_before_the_answer_disturbs_nobody(toy: Toy) -> None:
     assert await toy.history(ADA) == ["NoteWritten"]
 
 
-async def test_a_batch_of_ones_own_is_one_transaction_with_ones_own_work(each_toy: Toy) -> None:
-    committer = await each_toy.committer()
+async def test_a_batch_of_ones_own_is_one_transaction_with_ones_own_work(toy: Toy) -> None:
+    committer = await toy.committer()
 
     async def work(connection: asyncpg.Connection) -> None:
         await connection.execute("INSERT INTO published_types VALUES ('mine', 1)")
 
     outcomes = await committer.run_alone([on(ADA, WriteNote()), on(BOB, Count())], work)
     assert [isinstance(outcome, Exception) for outcome in outcomes] == [False, True]
-    assert await each_toy.value("SELECT p.xmin = e.xmin FROM published_types p, events e")
+    assert await toy.value("SELECT p.xmin = e.xmin FROM published_types p, events e")
 
     async def fail(connection: asyncpg.Connection) -> None:
         await work(connection)
         raise LookupError("someone else has it")
 
-    await each_toy.rows("TRUNCATE published_types")
+    await toy.rows("TRUNCATE published_types")
     with pytest.raises(LookupError):
         await committer.run_alone([on(BOB, WriteNote())], fail)
-    assert (await each_toy.count("published_types"), await each_toy.count("events")) == (0, 1)
+    assert (await toy.count("published_types"), await toy.count("events")) == (0, 1)
     handled([await committer.submit(on(BOB, WriteNote()))])
 
 

@@ -34,11 +34,11 @@ def codes(outcomes: list[Any]) -> list[str]:
     return [getattr(outcome, "code", "done") for outcome in outcomes]
 
 
-async def test_of_two_that_want_one_value_in_one_batch_the_first_has_it(each_toy: Toy) -> None:
-    committer = await each_toy.committer()
-    await each_toy.written(committer, ADA, BOB)
+async def test_of_two_that_want_one_value_in_one_batch_the_first_has_it(toy: Toy) -> None:
+    committer = await toy.committer()
+    await toy.written(committer, ADA, BOB)
     wanted = [on(ADA, Label(label="one")), on(BOB, Label(label="one")), on(BOB, Label(label="two"))]
-    assert codes(await together(each_toy, committer, *wanted)) == ["done", "DUPLICATE", "done"]
+    assert codes(await together(toy, committer, *wanted)) == ["done", "DUPLICATE", "done"]
     (later,) = await settled(committer.submit(on(uuid4(), WriteNote())))
     third = handled([later])[0].stream_id
     (refused,) = await settled(committer.submit(on(third, Label(label="two"))))
@@ -74,12 +74,12 @@ async def test_one_intent_cannot_give_one_value_to_two_streams(toy: Toy) -> None
     assert isinstance(refused, Conflict)
 
 
-async def test_a_stream_is_decided_under_the_rules_that_the_same_batch_has_just_made(each_toy: Toy) -> None:
-    committer = await each_toy.committer()
+async def test_a_stream_is_decided_under_the_rules_that_the_same_batch_has_just_made(toy: Toy) -> None:
+    committer = await toy.committer()
     rules = new_id()
-    await each_toy.written(committer, ADA, limit_id=rules)
+    await toy.written(committer, ADA, limit_id=rules)
     both = [on(ADA, Count(by=4)), limited(rules, SetLimit(most=5)), on(ADA, Count(by=2)), on(ADA, Count())]
-    assert codes(await together(each_toy, committer, *both)) == ["done", "done", "OVER_LIMIT", "done"]
+    assert codes(await together(toy, committer, *both)) == ["done", "done", "OVER_LIMIT", "done"]
     assert codes(await settled(committer.submit(on(ADA, Count())))) == ["OVER_LIMIT"]
 
 
@@ -101,13 +101,13 @@ async def test_rules_of_another_kind_count_as_none(toy: Toy, in_one_batch: bool)
         handled([await committer.submit(one) for one in asked])
 
 
-async def test_nothing_personal_is_written_about_someone_erased(each_toy: Toy) -> None:
-    committer = await each_toy.committer()
-    await each_toy.written(committer, ADA, text="about Ada")
-    await each_toy.written(committer, BOB)
+async def test_nothing_personal_is_written_about_someone_erased(toy: Toy) -> None:
+    committer = await toy.committer()
+    await toy.written(committer, ADA, text="about Ada")
+    await toy.written(committer, BOB)
     await committer.submit(on(BOB, Remark(person_id=ADA, remark="Ada said so")))
     outcomes = await together(
-        each_toy,
+        toy,
         committer,
         on(BOB, Remark(person_id=ADA, remark="a last word")),
         on(ADA, Erase()),
@@ -119,11 +119,11 @@ async def test_nothing_personal_is_written_about_someone_erased(each_toy: Toy) -
     assert codes(await settled(committer.submit(on(BOB, Remark(person_id=ADA, remark="no"))))) == [
         "PERSON_ERASED"
     ]
-    (key,) = await each_toy.rows("SELECT wrapped_key, shredded_at FROM person_keys WHERE person_id = $1", ADA)
+    (key,) = await toy.rows("SELECT wrapped_key, shredded_at FROM person_keys WHERE person_id = $1", ADA)
     assert (key["wrapped_key"], key["shredded_at"] is None) == (None, False)
-    remarks = await each_toy.rows("SELECT remark FROM toy_lines_1 WHERE kind = 'NoteRemarked'")
+    remarks = await toy.rows("SELECT remark FROM toy_lines_1 WHERE kind = 'NoteRemarked'")
     assert [row["remark"] for row in remarks] == [None, None]
-    assert await each_toy.value("SELECT text FROM toy_cards_1 WHERE id = $1", ADA) is None
+    assert await toy.value("SELECT text FROM toy_cards_1 WHERE id = $1", ADA) is None
     answer = await committer.submit(on(ADA, Count()))
     assert (answer.state.text, answer.facts[0].fact.text) == (None, None)
 
@@ -155,19 +155,18 @@ async def test_a_replay_after_the_erasure_shows_nothing_personal(toy: Toy) -> No
     assert (again.version, again.state.title, again.state.text) == (1, "A note", None)
 
 
-async def test_a_batch_too_heavy_goes_on_in_the_next_one(each_toy: Toy) -> None:
-    committer = await each_toy.committer()
+async def test_a_batch_too_heavy_goes_on_in_the_next_one(toy: Toy) -> None:
+    committer = await toy.committer()
     ids = [uuid4() for _ in range(10)]
     heavy = [on(i, WriteNote(text="x" * 1000), weight=1_500_000) for i in ids]
-    handled(await together(each_toy, committer, *heavy))
+    handled(await together(toy, committer, *heavy))
     assert (
-        await each_toy.value("SELECT count(DISTINCT xmin::text) FROM events WHERE stream_id = ANY($1)", ids)
-        >= 4
+        await toy.value("SELECT count(DISTINCT xmin::text) FROM events WHERE stream_id = ANY($1)", ids) >= 4
     )
     # Now it is what the streams weigh that matters, not the commands.
-    handled(await together(each_toy, committer, *(on(i, Count()) for i in ids)))
+    handled(await together(toy, committer, *(on(i, Count()) for i in ids)))
     found = "SELECT count(DISTINCT xmin::text) FROM events WHERE stream_id = ANY($1) AND version = 2"
-    assert await each_toy.value(found, ids) >= 4
+    assert await toy.value(found, ids) >= 4
 
 
 async def test_commands_that_are_postponed_keep_their_order(toy: Toy) -> None:

@@ -19,8 +19,8 @@ from tests.kernel.toys import ADA, BOB, Toy, handled, on, settled
 ROOT = Path(__file__).resolve().parents[2]
 
 
-async def test_one_key_sent_to_many_committers_at_once_is_one_event(each_toy: Toy) -> None:
-    committers = [await each_toy.committer() for _ in range(4)]
+async def test_one_key_sent_to_many_committers_at_once_is_one_event(toy: Toy) -> None:
+    committers = [await toy.committer() for _ in range(4)]
     first = on(ADA, WriteNote(title="once"), key="one", status=201)
     asked = [replace(first, command_id=uuid4()) for _ in range(20)]
     # Within one process, the second is told that the first is under way.
@@ -31,7 +31,7 @@ async def test_one_key_sent_to_many_committers_at_once_is_one_event(each_toy: To
     assert {refusal.code for refusal in refused} == {"IDEMPOTENCY_KEY_IN_USE"}
     assert sorted(answer.replayed for answer in answers) == [False, True, True, True]
     assert len({(a.version, a.position, a.state, a.status, tuple(a.facts)) for a in answers}) == 1
-    assert await each_toy.history(ADA) == ["NoteWritten"]
+    assert await toy.history(ADA) == ["NoteWritten"]
 
 
 async def test_one_key_sent_to_two_processes_at_once_is_one_event(toy: Toy) -> None:
@@ -75,13 +75,13 @@ async def test_a_replay_answers_with_the_state_of_then(toy: Toy) -> None:
 
 
 @pytest.fixture
-async def cut(each_toy: Toy) -> AsyncIterator[tuple[Wire, Toy]]:
+async def cut(toy: Toy) -> AsyncIterator[tuple[Wire, Toy]]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(temporary_folder()))
-        wire, database = await stack.enter_async_context(wired(each_toy.dsn, folder))
-        each_toy.through = await each_toy.committer(database)
-        yield wire, each_toy
-        await each_toy.through.stop()
+        wire, database = await stack.enter_async_context(wired(toy.dsn, folder))
+        toy.through = await toy.committer(database)
+        yield wire, toy
+        await toy.through.stop()
 
 
 @pytest.mark.parametrize("moment", ["after", "before"])

@@ -39,39 +39,39 @@ async def stored(toy: Toy) -> list[int]:
     return [row["position"] for row in await toy.rows("SELECT position FROM events ORDER BY position")]
 
 
-async def test_a_reader_by_position_loses_nothing_to_slow_processes(each_toy: Toy) -> None:
-    reader, stop = Reader(await each_toy.connect()), asyncio.Event()
+async def test_a_reader_by_position_loses_nothing_to_slow_processes(toy: Toy) -> None:
+    reader, stop = Reader(await toy.connect()), asyncio.Event()
     reading = asyncio.create_task(reader.read_until(stop))
-    command = [sys.executable, "-m", "tests.kernel.slow_appender", each_toy.dsn, "40"]
+    command = [sys.executable, "-m", "tests.kernel.slow_appender", toy.dsn, "40"]
     processes = [await asyncio.create_subprocess_exec(*command, str(n), cwd=ROOT) for n in range(3)]
-    committer = await each_toy.committer()
+    committer = await toy.committer()
     while any(process.returncode is None for process in processes):
         await committer.submit(on(uuid4(), WriteNote()))
     stop.set()
     await reading
     assert [process.returncode for process in processes] == [0, 0, 0]
-    assert reader.seen == await stored(each_toy)
+    assert reader.seen == await stored(toy)
     assert len(reader.seen) > 150
 
 
-async def test_an_event_that_is_slow_to_commit_holds_up_those_behind_it(each_toy: Toy) -> None:
-    lost = await lost_to_a_slow_commit(each_toy, log.begin)
+async def test_an_event_that_is_slow_to_commit_holds_up_those_behind_it(toy: Toy) -> None:
+    lost = await lost_to_a_slow_commit(toy, log.begin)
     assert lost == []
 
 
-async def test_without_the_lock_the_same_reader_loses_the_slow_event(each_toy: Toy) -> None:
+async def test_without_the_lock_the_same_reader_loses_the_slow_event(toy: Toy) -> None:
     """The control: the same appenders, with a transaction that begins as any other."""
-    lost = await lost_to_a_slow_commit(each_toy, lambda connection: connection.execute("BEGIN"))
+    lost = await lost_to_a_slow_commit(toy, lambda connection: connection.execute("BEGIN"))
     assert len(lost) == 1
 
 
-async def test_the_lock_taken_after_the_position_is_drawn_is_no_lock(each_toy: Toy) -> None:
+async def test_the_lock_taken_after_the_position_is_drawn_is_no_lock(toy: Toy) -> None:
     async def begin_late(connection: asyncpg.Connection) -> None:
         await connection.execute("BEGIN")
         await append(connection, uuid4(), 1)
         await connection.execute(f"SELECT pg_advisory_xact_lock({log.LOG_LOCK})")
 
-    slow, fast, reader = [await each_toy.connect() for _ in range(3)]
+    slow, fast, reader = [await toy.connect() for _ in range(3)]
     await slow.execute("BEGIN")
     position = await append(slow, uuid4(), 1)
     await begin_late(fast)

@@ -57,42 +57,42 @@ async def alive(toy: Toy, backend: int) -> bool:
 
 @pytest.mark.parametrize("how", ["idle", "receiving", "sending"])
 async def test_who_stops_while_holding_the_lock_is_cut_off_and_the_next_one_proceeds(
-    each_toy: Toy, how: str
+    toy: Toy, how: str
 ) -> None:
-    committer = await each_toy.committer()
-    async with stopped_holder(each_toy, how) as backend:
-        assert await each_toy.value(
+    committer = await toy.committer()
+    async with stopped_holder(toy, how) as backend:
+        assert await toy.value(
             "SELECT count(*) FROM pg_locks WHERE pid = $1 AND objid = $2", backend, LOG_LOCK
         )
         begun = time.monotonic()
         answer = await committer.submit(on(ADA, WriteNote()))
         assert time.monotonic() - begun < 6
         assert answer.version == 1
-        assert not await alive(each_toy, backend)
+        assert not await alive(toy, backend)
 
 
-async def test_who_stops_while_its_commit_is_under_way_is_never_cut_off(each_toy: Toy) -> None:
-    await each_toy.rows(
+async def test_who_stops_while_its_commit_is_under_way_is_never_cut_off(toy: Toy) -> None:
+    await toy.rows(
         "CREATE OR REPLACE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS "
         "$$BEGIN PERFORM pg_sleep(4); RETURN NULL; END$$"
     )
-    await each_toy.rows(
+    await toy.rows(
         "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED "
         "FOR EACH ROW WHEN (NEW.type = 'Nothing') EXECUTE FUNCTION sleep()"
     )
     try:
-        committer = await each_toy.committer()
-        async with stopped_holder(each_toy, "committing") as backend:
-            watching = asyncio.create_task(cut_off_stopped_holder(each_toy.database))
+        committer = await toy.committer()
+        async with stopped_holder(toy, "committing") as backend:
+            watching = asyncio.create_task(cut_off_stopped_holder(toy.database))
             answer = await committer.submit(on(ADA, WriteNote()))
             watching.cancel()
             # It has waited for longer than a stopped holder is given, and the commit before it stands.
             assert answer.position == 2
-            assert await each_toy.count("events") == 2
-            assert await alive(each_toy, backend)
+            assert await toy.count("events") == 2
+            assert await alive(toy, backend)
             await asyncio.wait([watching])
     finally:
-        await each_toy.rows("DROP TRIGGER slow ON events")
+        await toy.rows("DROP TRIGGER slow ON events")
 
 
 async def test_who_works_or_holds_another_lock_is_left_alone(toy: Toy) -> None:
