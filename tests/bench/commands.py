@@ -1,4 +1,7 @@
-"""A durable command over HTTP with everything on, against an echo of the same body in the same run."""
+"""A durable command over HTTP with everything on, against an echo of the same body in the same run.
+
+The API is measured alone, as it is deployed: the worker is a process of its own.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -63,7 +66,7 @@ class Side:
 
 
 def run(given: Setting) -> Iterator[Figure]:
-    with given.service("contacts") as (url, process):
+    with given.service("contacts", CRM_ROLE="api") as (url, process):
         for name, path, module, model, body in CASES:
             with echo(given, module, model) as (other, other_process):
                 bare = Side(other, body, {}, other_process)

@@ -1,4 +1,7 @@
-"""Our whole command over HTTP against the bare append of the `eventsourcing` library, on the same server."""
+"""Our whole command over HTTP against the bare append of the `eventsourcing` library, on the same server.
+
+The API is measured alone, as it is deployed: the worker is a process of its own.
+"""
 
 import subprocess
 import sys
@@ -29,7 +32,7 @@ def run(given: Setting) -> Iterator[Figure]:
     best = max(tried, key=lambda threads: tried[threads])
     appended, single, batched = [], [], []
     headers = given.bearer()
-    with given.service("contacts") as (url, _):
+    with given.service("contacts", CRM_ROLE="api") as (url, _):
         load.commands(f"{url}/v1/companies", COMPANY, headers, 1)
         for turn in range(given.rounds):
             given.tell(f"round {turn + 1} of {given.rounds}")

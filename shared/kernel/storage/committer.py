@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from kernel.runtime.bell import Bell
 from kernel.runtime.logs import told
 from kernel.storage import log as log_
 from kernel.storage.aggregate import AnyHandled, Intent
@@ -43,6 +44,7 @@ class Committer:
         self._queues = Queues(most_waiting, patience)
         self._alone: deque[_Alone] = deque()
         self._busy = False
+        self.committed = Bell()
         self._connection: Connection | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -147,6 +149,7 @@ class Committer:
         with LOCK_WAIT.time():
             await self._begin(self._connection)
         outcomes = await Batch(self._connection, self._catalog, intents).run(within)
+        self.committed.ring()
         BATCH_SIZE.observe(len(intents))
         COMMITTED.inc(sum(not isinstance(outcome, Exception) for outcome in outcomes))
         return outcomes

@@ -72,13 +72,14 @@ async def read_feed(query: Annotated[FeedQuery, Query()], call: Caller) -> Respo
         if incarnation is not None:
             await _check(connection, incarnation, after)
         while True:
+            heard = node.committer.committed.rung
             page = await feed.read_page(
                 connection, translator, after=after, limit=limit, types=types, include_past=query.include_past
             )
             after = page.position
             if page.records or asyncio.get_running_loop().time() >= deadline or node.draining:
                 break
-            await asyncio.sleep(_POLL)
+            await node.committer.committed.next(heard, _POLL)
     cursor = sign(node.secret, "feed", [page.incarnation, page.position])
     headers = {
         "Link": f'</v1/feed?last_event_id={cursor}>; rel="next"',
