@@ -1,7 +1,7 @@
 # Everything a developer or an operator runs by hand. `make` alone prints this file's `##` comments.
 
 .DEFAULT_GOAL := help
-.PHONY: help python setup run demo-real test simulate bench check format lock migrate clean reset
+.PHONY: help python setup run demo-real test simulate bench check format lock migrate clean reset prove-real
 SHELL := /bin/sh
 
 # The first Python that is new enough; `make PYTHON=/path/to/python` overrides it.
@@ -52,6 +52,9 @@ format: setup ## Format the code and fix what can be fixed
 
 demo-real: setup ## Load two public data sets (DATA=folder) and compare the figures with a plain count of the files
 	@exec $(BIN)/python -m demo.real $(DATA)
+
+prove-real: setup ## The same under kills, doubled delivery and rebuilds, over the feed and Kafka (DATA=folder)
+	@exec $(BIN)/python -m tests.system.real_data $(DATA) $(EVENTS)
 
 migrate: setup ## Bring a service's database up to date (service=contacts; none: all)
 	@exec $(BIN)/crm migrate $(service)

@@ -54,11 +54,11 @@ def figures_equal(system: System, told: Sequence[Told]) -> None:
 
 
 def deliver_everything_again(system: System) -> None:
-    """The relays forget that they ever sent, and analytics how far it had read the topics."""
+    """The relays forget that they ever sent, and analytics how far it had read the topics and the feeds."""
     system.stop()
     for name in NAMES[:3]:
         system.rows(name, "DELETE FROM relay")
-    system.rows("analytics", "UPDATE checkpoints SET kafka_offset = NULL")
+    system.rows("analytics", "UPDATE checkpoints SET position = 0, kafka_offset = NULL")
     system.start()
 
 
