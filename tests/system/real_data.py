@@ -24,7 +24,7 @@ from demo.answers import ask
 from demo.counting import count, find_files
 from demo.real import PIPELINE, comparison, load
 from tests.system.ledger import commands_kept
-from tests.system.running import NAMES, System, eventually
+from tests.system.running import System, eventually
 from tests.system.test_figures_equal_an_independent_count import deliver_everything_again, rebuild_every_view
 
 # The load takes minutes on a slow machine.
@@ -55,9 +55,9 @@ def prove(files: Mapping[str, Path], way: str, console: Console) -> bool:
         compare("loaded, with kill -9 of every process in the middle")
         deliver_everything_again(system)
         compare("delivered twice")
-        rebuild_every_view(system)
+        rebuild_every_view(system, PATIENCE)
         compare("every view made again")
-        findings = system.findings(["analytics"] if system.kafka else NAMES)
+        findings = system.findings(patience=PATIENCE)
         for finding in findings:
             console.print(finding, style="red", markup=False)
         return all(same) and not findings

@@ -139,7 +139,7 @@ class System:
             "CRM_DATABASE_URL": self.dsn(name),
         }
 
-    def crm(self, *words: str, name: str) -> subprocess.CompletedProcess[str]:
+    def crm(self, *words: str, name: str, patience: float = PATIENCE) -> subprocess.CompletedProcess[str]:
         """The command line, with the settings of this service."""
         return subprocess.run(
             [sys.executable, "-m", "crm", *words],
@@ -147,7 +147,7 @@ class System:
             capture_output=True,
             text=True,
             check=False,
-            timeout=PATIENCE,
+            timeout=patience,
         )
 
     def dump(self, name: str) -> str:
@@ -195,10 +195,12 @@ class System:
             cursor = connection.execute(query, values)
             return cursor.fetchall() if cursor.description else []
 
-    def findings(self, names: Iterable[str] = NAMES) -> Sequence[str]:
+    def findings(self, names: Iterable[str] = NAMES, *, patience: float = PATIENCE) -> Sequence[str]:
         """What `crm verify` finds wrong in these databases."""
         with ThreadPoolExecutor(2) as threads:
-            done = threads.map(lambda name: (name, self.crm("verify", name, name=name)), names)
+            done = threads.map(
+                lambda name: (name, self.crm("verify", name, name=name, patience=patience)), names
+            )
             return [f"{name}: {run.stdout}{run.stderr}" for name, run in done if run.returncode]
 
 

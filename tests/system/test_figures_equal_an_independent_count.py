@@ -1,5 +1,6 @@
 """The whole product against plain counting: after a load, a second delivery, rebuilds and power cuts under load."""
 
+import subprocess
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ from kernel.testing.servers import temporary_folder
 from tests.system.asking import seen, settle
 from tests.system.counting import expected
 from tests.system.ledger import commands_kept, keeps_each_command_once
-from tests.system.running import NAMES, System, eventually
+from tests.system.running import NAMES, PATIENCE, System, eventually
 from tests.system.sending import send
 from tests.system.story import Story
 from tests.system.telling import Told
@@ -62,9 +63,12 @@ def deliver_everything_again(system: System) -> None:
     system.start()
 
 
-def rebuild_every_view(system: System) -> None:
+def rebuild_every_view(system: System, patience: float = PATIENCE) -> None:
+    def again(view: str) -> subprocess.CompletedProcess[str]:
+        return system.crm("rebuild", "analytics", view, name="analytics", patience=patience)
+
     with ThreadPoolExecutor(2) as threads:
-        done = threads.map(lambda view: system.crm("rebuild", "analytics", view, name="analytics"), VIEWS)
+        done = threads.map(again, VIEWS)
         assert [run.stderr for run in done if run.returncode] == []
 
 
