@@ -1,5 +1,6 @@
 """One appending transaction: lock, claim, load, decide, write, commit, in a number of statements that is constant."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,10 +47,17 @@ class Claim:
 class Batch:
     """`outcomes` has one entry per intent; nobody may be answered before `run` has returned."""
 
-    def __init__(self, connection: Connection, catalog: Catalog, intents: Sequence[Intent]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        catalog: Catalog,
+        intents: Sequence[Intent],
+        while_writing: Callable[[], None] = lambda: None,
+    ) -> None:
         self._connection = connection
         self._catalog = catalog
         self._intents = intents
+        self._while_writing = while_writing
         self._loader = Loader(connection, catalog)
         self._known = self._loader.known
         self._claims: dict[tuple[str, str], Claim] = {}
@@ -64,6 +72,8 @@ class Batch:
         decisions = await self._decide(head, fresh)
         if within:
             _raise_faults(decisions)
+        # Runs when the statement is on its way and nothing is left to do but wait.
+        asyncio.get_running_loop().call_soon(self._while_writing)
         recorded = await writes.write(connection, self._catalog, self._known, decisions)
         await connection.execute("COMMIT")
         decided = dict(zip(map(id, fresh), decisions.outcomes, strict=True))

@@ -148,7 +148,8 @@ class Committer:
             self._connection = await self._database.connect()
         with LOCK_WAIT.time():
             await self._begin(self._connection)
-        outcomes = await Batch(self._connection, self._catalog, intents).run(within)
+        batch = Batch(self._connection, self._catalog, intents, self._queues.answer_now)
+        outcomes = await batch.run(within)
         self.committed.ring()
         BATCH_SIZE.observe(len(intents))
         COMMITTED.inc(sum(not isinstance(outcome, Exception) for outcome in outcomes))

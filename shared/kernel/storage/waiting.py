@@ -13,9 +13,11 @@ from kernel.storage.failures import OutcomeUnknown, Overloaded, Unavailable, set
 MOST_INTENTS = 128
 MOST_BULK = 96
 BULK_PATIENCE = 60.0
-# A batch takes half of those who wait, so that the answers to one half are made while the other is written.
+# A batch takes half of those who wait, so that one half is answered while the other is written.
 _FEWEST = 16
 _ANSWERED_AT_ONCE = 4
+# Who has his answer coming waits no longer for others than this, in seconds.
+_COURTESY = 0.002
 _SWEEP_EVERY = 0.25
 
 
@@ -34,6 +36,7 @@ class Queues:
         self._singles: deque[Waiting] = deque()
         self._bulk: deque[Waiting] = deque()
         self._in_flight: dict[tuple[str, str], Waiting] = {}
+        self._answers: list[tuple[Waiting, AnyHandled | Exception]] = []
         self.filled = asyncio.Event()
 
     def __bool__(self) -> bool:
@@ -93,11 +96,21 @@ class Queues:
         self._singles.extendleft(reversed(postponed))
 
     def answer(self, answers: Sequence[tuple[Waiting, AnyHandled | Exception]]) -> None:
-        """A few at a time: between them the loop turns, so that the next batch's statements are not kept waiting."""
+        """At once; but if others wait, when the database has their batch to write and this process time to spare."""
+        self._answers += answers
+        if self:
+            asyncio.get_running_loop().call_later(_COURTESY, self.answer_now)
+        else:
+            self.answer_now()
+
+    def answer_now(self) -> None:
+        """A few at a time: between them the loop turns, so that the next statement is not kept waiting."""
+        answers, self._answers = self._answers, []
         for waiting, outcome in answers[:_ANSWERED_AT_ONCE]:
             settle(waiting.future, outcome)
         if len(answers) > _ANSWERED_AT_ONCE:
-            asyncio.get_running_loop().call_soon(self.answer, answers[_ANSWERED_AT_ONCE:])
+            self._answers = answers[_ANSWERED_AT_ONCE:] + self._answers
+            asyncio.get_running_loop().call_soon(self.answer_now)
 
     async def watch_deadlines(self) -> None:
         """One timer for all: whoever has waited too long is answered, whatever the database does."""
