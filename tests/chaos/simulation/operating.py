@@ -39,6 +39,7 @@ class Operator:
     def __init__(self, world: World) -> None:
         self._world = world
         self._busy = 0
+        self._restored_at = 0.0
         ModelErasures.listed.clear()
 
     async def finish(self) -> None:
@@ -72,8 +73,9 @@ class Operator:
     def _restore(self, backup: Backup, new_timeline: bool, zombie: bool) -> None:
         self._busy -= 1
         world = self._world
-        if world.closed:
-            return
+        if world.closed or backup.taken < self._restored_at:
+            return  # nobody goes back, and then to a history that was already left
+        self._restored_at = world.loop.time()
         world.closed = True
         for role in ("api", "relay"):
             for process in world.processes[role]:
