@@ -10,6 +10,7 @@ from kernel.messaging import projecting
 from kernel.messaging import relay as relay_
 from kernel.messaging.bookmarks import BookmarkStore
 from kernel.messaging.followers import Follower
+from kernel.messaging.parking import Parking
 from kernel.messaging.relay import Relay
 from kernel.messaging.service import Service
 from kernel.messaging.tracker import Tracker
@@ -141,5 +142,18 @@ CONTROLS: Sequence[Control] = (
             (relay_, "save", planted_readers.save_first),
         ),
         (_NEVER_SENT,),
+    ),
+    Control(
+        "freshness stated while somebody appends",
+        ((log, "nobody_appends", planted_readers.as_of_now),),
+        ("the stated freshness is not true",),
+        ("stall a statement", "stop an API"),
+    ),
+    Control(
+        "what follows a parked record is applied",
+        ((Parking, "streams", planted_readers.nobody_waits),),
+        ("a parked stream was passed by", "a projection is not the fold of what was heard"),
+        ("break the view",),
+        ("projection",),
     ),
 )

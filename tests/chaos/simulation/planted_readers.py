@@ -9,6 +9,7 @@ from uuid import UUID
 from kernel.messaging import progress
 from kernel.messaging.bookmarks import BookmarkStore, PartitionKey
 from kernel.messaging.followers import Follower
+from kernel.messaging.parking import Parking
 from kernel.messaging.projecting import VIEW_FAULTS
 from kernel.messaging.records import PublicRecord
 from kernel.messaging.relay import Relay
@@ -19,11 +20,26 @@ from kernel.storage.database import Connection
 from kernel.storage.lease import Lease
 
 from tests.chaos.simulation.statements import columns, on
-from tests.chaos.simulation.store import Transaction
+from tests.chaos.simulation.store import Row, Transaction
 
 _REMEMBERED = 8
 _save, _pass_on = progress.save, Relay._pass_on
 MOVE_ANYWAY = "UPSERT checkpoints"
+CLOCK = "SELECT clock_timestamp()"
+
+
+@on(CLOCK)
+def clock(tx: Transaction) -> list[Row]:
+    return [{"clock_timestamp": tx.store.now()}]
+
+
+async def as_of_now(connection: Connection) -> Any:
+    """Whoever appends at this moment is not asked."""
+    return await connection.fetchval(CLOCK)
+
+
+async def nobody_waits(_: Parking, __: Connection) -> set[UUID]:
+    return set()
 
 
 @on(MOVE_ANYWAY)
