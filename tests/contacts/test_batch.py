@@ -7,7 +7,8 @@ import httpx
 from fastapi import FastAPI
 from kernel.testing.fixtures import api
 
-from tests.contacts.requests import LONG_AGO, UNKNOWN, code_of, register
+from tests.contacts.requests import register
+from tests.support.requests import LONG_AGO, UNKNOWN, code_of
 
 
 def item(command: str, data: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from kernel.storage.database import Connection
 from kernel.testing.fixtures import new_key
 
 from tests.contacts.examples import HUAXIA
-from tests.contacts.requests import code_of, register, send
+from tests.contacts.requests import register, send
+from tests.support.requests import code_of
 
 PERSONAL = ("name", "email", "phone", "address", "note")
 

@@ -14,8 +14,19 @@ from opportunities.app import create, service
 
 
 @pytest.fixture(scope="module")
-async def app(postgres_server: EmbeddedPostgres) -> AsyncIterator[FastAPI]:
-    url = postgres_server.url(fresh_database(postgres_server))
+def database_name(postgres_server: EmbeddedPostgres) -> str:
+    return fresh_database(postgres_server)
+
+
+@pytest.fixture(scope="module")
+def dsn(postgres_server: EmbeddedPostgres, database_name: str) -> str:
+    """For who looks into the database, past the service."""
+    return postgres_server.dsn(database_name)
+
+
+@pytest.fixture(scope="module")
+async def app(postgres_server: EmbeddedPostgres, database_name: str) -> AsyncIterator[FastAPI]:
+    url = postgres_server.url(database_name)
     await upgrade(url, service.package, service.known_views, service.published_types)
     made = create(make_settings(url, role=Role.API))
     async with running(made):

@@ -1,20 +1,14 @@
 """Requests to the service desk: for every operation an example, and a record that it can be sent to."""
 
 from typing import Any
-from uuid import UUID
 
 import httpx
-from kernel.testing.fixtures import new_key
-from kernel.web.commands import Operation
 from service_desk.complaint import api as complaints
 from service_desk.policy import api as promises
 
 from tests.service_desk.examples import ADA, HUAXIA, LINUS
+from tests.support.requests import Json, Requests
 
-Json = dict[str, Any]
-
-UNKNOWN = UUID("01920000-0000-7000-8000-00000000ffff")
-LONG_AGO = "2024-02-29T09:30:00+08:00"
 POLICY = "/v1/reply-policy"
 
 OPERATIONS = {operation.id: operation for operation in (*complaints.operations, *promises.operations)}
@@ -36,30 +30,7 @@ EXAMPLES: dict[str, Json] = {
     "complaints.close": {},
     "reply-policy.define": {"default_hours": 24, "hours": {"urgent": 4}},
 }
-CREATING = [name for name, operation in OPERATIONS.items() if operation.creates]
-CHANGING = [name for name, operation in OPERATIONS.items() if "{id}" in operation.path]
-MATCHED = [name for name, operation in OPERATIONS.items() if operation.if_match]
 ENDED = {"complaints.confirm", "complaints.reopen", "complaints.close"}
-
-
-async def send(
-    client: httpx.AsyncClient,
-    name: str,
-    record: Any = None,
-    body: Json | None = None,
-    headers: dict[str, str] | None = None,
-) -> httpx.Response:
-    """Sends the example, or `body`; a key or an If-Match of no consequence goes along where one is needed."""
-    operation = OPERATIONS[name]
-    path = operation.path.replace("{id}", str(record))
-    said = EXAMPLES[name] if body is None else body
-    return await client.request(
-        operation.method, path, json=said, headers={**needed(operation), **(headers or {})}
-    )
-
-
-def needed(operation: Operation) -> dict[str, str]:
-    return {**(new_key() if operation.creates else {}), **({"If-Match": "*"} if operation.if_match else {})}
 
 
 async def register(client: httpx.AsyncClient, **said: Any) -> Json:
@@ -81,7 +52,7 @@ async def step(client: httpx.AsyncClient, record: Any, *names: str, **said: Any)
 
 async def record_for(client: httpx.AsyncClient, name: str) -> str | None:
     """A fresh complaint of Ada's for the operation; None where it needs none."""
-    if name not in CHANGING:
+    if "{id}" not in OPERATIONS[name].path:
         return None
     made = await register(client)
     if name in ENDED:
@@ -89,6 +60,5 @@ async def record_for(client: httpx.AsyncClient, name: str) -> str | None:
     return str(made["id"])
 
 
-def code_of(answer: httpx.Response) -> tuple[int, str]:
-    assert answer.headers["content-type"] == "application/problem+json", answer.text
-    return answer.status_code, answer.json()["code"]
+OURS = Requests(OPERATIONS.values(), EXAMPLES, record_for)
+send = OURS.send

@@ -7,7 +7,8 @@ import httpx
 from fastapi import FastAPI
 from kernel.testing.fixtures import api
 
-from tests.service_desk.requests import EXAMPLES, UNKNOWN, register
+from tests.service_desk.requests import EXAMPLES, register
+from tests.support.requests import UNKNOWN
 
 
 def item(command: str, data: dict[str, Any], **more: Any) -> dict[str, Any]:

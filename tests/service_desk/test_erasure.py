@@ -15,7 +15,8 @@ from kernel.messaging.records import PublicRecord
 from kernel.storage.database import Connection
 from kernel.testing.fixtures import new_key
 
-from tests.service_desk.requests import code_of, register, send
+from tests.service_desk.requests import register, send
+from tests.support.requests import code_of
 
 TEXTS = ("subject", "description", "reply", "solution", "reopening_reason")
 

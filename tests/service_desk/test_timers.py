@@ -15,7 +15,8 @@ from kernel.testing.fixtures import api, make_settings, running
 from kernel.testing.servers import fresh_database
 from service_desk.app import create, service
 
-from tests.service_desk.requests import LONG_AGO, Json, register, step
+from tests.service_desk.requests import register, step
+from tests.support.requests import LONG_AGO, Json
 
 # Nobody answers there: that contacts cannot be reached must not keep timers from firing.
 NOWHERE = "contacts=http://127.0.0.1:9"

@@ -9,7 +9,8 @@ from fastapi import FastAPI
 from kernel.testing.fixtures import api
 
 from tests.contacts.examples import GRACE, LINUS
-from tests.contacts.requests import UNKNOWN, code_of, register, send
+from tests.contacts.requests import register, send
+from tests.support.requests import UNKNOWN, code_of
 
 PROFILE = {
     "name": "Huaxia Bearings 华夏轴承",

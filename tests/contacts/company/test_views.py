@@ -9,7 +9,8 @@ from fastapi import FastAPI
 from kernel.testing.fixtures import api
 
 from tests.contacts.examples import GRACE, LINUS
-from tests.contacts.requests import code_of, register, send
+from tests.contacts.requests import register, send
+from tests.support.requests import code_of
 
 
 async def found(client: httpx.AsyncClient, **query: Any) -> list[str]:

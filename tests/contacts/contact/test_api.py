@@ -9,7 +9,8 @@ from fastapi import FastAPI
 from kernel.testing.fixtures import ADMIN, api
 
 from tests.contacts.examples import GRACE, HUAXIA, LINUS
-from tests.contacts.requests import LONG_AGO, UNKNOWN, code_of, register, send
+from tests.contacts.requests import register, send
+from tests.support.requests import LONG_AGO, UNKNOWN, code_of
 
 LI_NA = {
     "name": "Li Na",

@@ -10,7 +10,8 @@ from fastapi import FastAPI
 from kernel.testing.fixtures import api
 
 from tests.service_desk.examples import ADA, HUAXIA, LI_NA, LINUS
-from tests.service_desk.requests import LONG_AGO, UNKNOWN, code_of, register, send, step
+from tests.service_desk.requests import register, send, step
+from tests.support.requests import LONG_AGO, UNKNOWN, code_of
 
 SAID = {
     "customer_id": str(HUAXIA),

@@ -9,7 +9,8 @@ from fastapi import FastAPI
 from kernel.testing.fixtures import api
 
 from tests.service_desk.examples import ADA, LINUS
-from tests.service_desk.requests import LONG_AGO, code_of, register, send, step
+from tests.service_desk.requests import register, send, step
+from tests.support.requests import LONG_AGO, code_of
 
 
 async def found(client: httpx.AsyncClient, **query: Any) -> list[str]:

@@ -15,7 +15,8 @@ from kernel.testing.servers import fresh_database
 from service_desk.app import create, service
 
 from tests.service_desk.examples import HUAXIA
-from tests.service_desk.requests import POLICY, code_of, register, send
+from tests.service_desk.requests import POLICY, register, send
+from tests.support.requests import code_of
 
 
 @pytest.fixture
