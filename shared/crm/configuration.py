@@ -2,11 +2,12 @@
 
 import logging
 import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kernel.runtime.settings import ServiceSettings
+from kernel.runtime.settings import KafkaSettings, ServiceSettings
 from pydantic import SecretStr, ValidationError
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -33,6 +34,18 @@ def load() -> ServiceSettings:
     if found:
         raise Failure(f"The settings are not complete: {'; '.join(found)}.")
     return ServiceSettings()
+
+
+def of_kafka(bootstrap: str) -> KafkaSettings:
+    """For who makes topics, and needs nothing else of a service."""
+    try:
+        settings = KafkaSettings(kafka_bootstrap=bootstrap)
+        found = list(_unusable_authority(settings.kafka_ca_file))
+    except ValidationError as error:
+        found = [_sentence(entry) for entry in error.errors()]
+    if found:
+        raise Failure(f"The settings are not complete: {'; '.join(found)}.")
+    return settings
 
 
 def problems() -> list[str]:
@@ -79,8 +92,11 @@ def _sentence(entry: Any) -> str:
 def _replacements(error: ValidationError) -> dict[str, Any]:
     replaced: dict[str, Any] = {}
     for entry in error.errors():
-        if entry["loc"]:
-            name = str(entry["loc"][0])
+        name = str(entry["loc"][0]) if entry["loc"] else ""
+        if name in KafkaSettings.model_fields or (not name and "KAFKA" in entry["msg"]):
+            # They are judged by each other, so that one wrong one would make the others look wrong.
+            replaced |= {each: field.get_default() for each, field in KafkaSettings.model_fields.items()}
+        elif name:
             replaced[name] = SOUND.get(name, ServiceSettings.model_fields[name].get_default())
         else:
             # Of the checks over several settings the first that fails speaks alone.
@@ -94,6 +110,7 @@ def _unusable(settings: ServiceSettings, sound: dict[str, Any]) -> Iterator[str]
     file = settings.jwks_file
     if file and "jwks_file" not in sound and not os.access(file, os.R_OK):
         yield f"CRM_JWKS_FILE: {file} cannot be read"
+    yield from _unusable_authority(settings.kafka_ca_file)
     if settings.log_level.upper() not in logging.getLevelNamesMapping():
         yield f"CRM_LOG_LEVEL: {settings.log_level!r} is not a level; take debug, info, warning or error"
     for name, url in settings.feed_urls().items():
@@ -101,6 +118,14 @@ def _unusable(settings: ServiceSettings, sound: dict[str, Any]) -> Iterator[str]
             yield f"CRM_FEEDS: {name}={url} is not of the form name=http://host:port"
     if settings.environment not in ("development", "production"):
         yield f"CRM_ENVIRONMENT: {settings.environment!r} is neither development nor production"
+
+
+def _unusable_authority(file: Path | None) -> Iterator[str]:
+    try:
+        if file:
+            ssl.create_default_context(cafile=file)
+    except OSError:
+        yield f"CRM_KAFKA_CA_FILE: {file} cannot be read, or holds no certificate"
 
 
 def unknown() -> Iterator[str]:

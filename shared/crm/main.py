@@ -102,9 +102,13 @@ def topics(
     replicas: Annotated[int, typer.Option(min=1, max=9)] = 1,
 ) -> None:
     """Make Kafka's topics; those that are there stay as they are."""
+    from kernel.messaging.kafka import Cluster
+
+    from crm import configuration
     from crm.topics import ensure
 
-    became = ensure(bootstrap, partitions=partitions, retention_days=retention_days, replicas=replicas)
+    cluster = Cluster.of(configuration.of_kafka(bootstrap))
+    became = ensure(cluster, partitions=partitions, retention_days=retention_days, replicas=replicas)
     for name, what in became.items():
         print(f"{name} {what}")
 

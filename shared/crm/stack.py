@@ -20,7 +20,7 @@ from kernel.runtime.embedded import EmbeddedPostgres
 from kernel.runtime.guarded import Guarded, ServerProblem
 from kernel.runtime.settings import Events
 
-from crm import databases, ports, services
+from crm import configuration, databases, ports, services
 from crm.failures import Failure
 from crm.local import KAFKA_LIBS, Local
 
@@ -138,9 +138,12 @@ class Stack:
             self._kafka = KafkaBroker(self.local.kafka, libs=KAFKA_LIBS)
             self._kafka.start()
             bootstrap = self._kafka.bootstrap
-        from crm import topics  # noqa: PLC0415  only who uses Kafka loads it
+        from kernel.messaging.kafka import Cluster  # noqa: PLC0415  only who uses Kafka loads it
 
-        topics.ensure(bootstrap, partitions=12, retention_days=0, replicas=1)
+        from crm import topics  # noqa: PLC0415
+
+        cluster = Cluster.of(configuration.of_kafka(bootstrap))
+        topics.ensure(cluster, partitions=12, retention_days=0, replicas=1)
         return bootstrap
 
     def _migrate(self, server: str) -> None:

@@ -13,6 +13,7 @@ import asyncpg
 import httpx
 from crm import topics
 from crm.local import KAFKA_LIBS
+from kernel.messaging.kafka import Cluster
 from kernel.runtime import broker
 from kernel.runtime.broker import KafkaBroker
 
@@ -49,7 +50,7 @@ def run(given: Setting) -> Iterator[Figure]:
     if broker.missing_tools(KAFKA_LIBS):
         raise NotPossible(f"Kafka needs Java 17 and Maven: {broker.INSTALL}")
     with KafkaBroker(Path(given.local.kafka), libs=KAFKA_LIBS) as kafka:
-        topics.ensure(kafka.bootstrap, partitions=12, retention_days=0, replicas=1)
+        topics.ensure(Cluster(kafka.bootstrap), partitions=12, retention_days=0, replicas=1)
         how = {"CRM_EVENTS": "kafka", "CRM_KAFKA_BOOTSTRAP": kafka.bootstrap}
         yield from _measured(given, "Kafka", how)
 

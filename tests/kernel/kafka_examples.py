@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from kernel.messaging.kafka import Cluster
 from kernel.messaging.kafka_publisher import KafkaPublisher
 from kernel.messaging.publisher import Heartbeat
 from kernel.messaging.records import PublicRecord, partition_of
@@ -68,12 +69,12 @@ def heartbeat(position: int, previous: int, *, partition: int = 0) -> Heartbeat:
 
 async def fresh_topic(bootstrap: str, partitions: int = PARTITIONS) -> str:
     name = f"crm.test-{uuid4().hex}.v1"
-    await ensure_topics(bootstrap, [name], partitions)
+    await ensure_topics(Cluster(bootstrap), [name], partitions)
     return name
 
 
 async def delete_topic(bootstrap: str, name: str) -> None:
-    async with administering(bootstrap) as admin:
+    async with administering(Cluster(bootstrap)) as admin:
         await admin.delete_topics([name])
         while name in await topics_of(admin):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
@@ -86,7 +87,7 @@ async def topics_of(admin: AIOKafkaAdminClient) -> list[str]:
 
 @asynccontextmanager
 async def publishing(bootstrap: str, topic: str, patience: float = 12.0) -> AsyncIterator[KafkaPublisher]:
-    publisher = KafkaPublisher(bootstrap, topic, patience=patience)
+    publisher = KafkaPublisher(Cluster(bootstrap), topic, patience=patience)
     try:
         await publisher.open()
         yield publisher
@@ -99,7 +100,7 @@ async def publishing_when_ready(bootstrap: str, topic: str) -> AsyncIterator[Kaf
     """As the relay does it after trouble: one publisher after the other, until one opens."""
     async with asyncio.timeout(30):
         while True:
-            publisher = KafkaPublisher(bootstrap, topic)
+            publisher = KafkaPublisher(Cluster(bootstrap), topic)
             try:
                 await publisher.open()
                 break

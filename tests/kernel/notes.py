@@ -15,6 +15,7 @@ from kernel.domain.ids import new_id
 from kernel.domain.recorded import Recorded
 from kernel.messaging.feed import register_published_types
 from kernel.messaging.feed_client import FeedClient
+from kernel.messaging.kafka import Cluster
 from kernel.messaging.kafka_publisher import KafkaPublisher
 from kernel.messaging.publisher import Publisher
 from kernel.messaging.records import PublicRecord
@@ -106,7 +107,7 @@ class Notes:
             await self.node.committer.submit(intent)
 
     def publisher(self) -> Publisher:
-        return KafkaPublisher(self.bootstrap, self.topic, patience=5)
+        return KafkaPublisher(Cluster(self.bootstrap), self.topic, patience=5)
 
     @asynccontextmanager
     async def relaying(
@@ -200,7 +201,7 @@ async def notes(
         async with node.database.engine.begin() as connection:
             await connection.run_sync(metadata.create_all)
     if topic:
-        await ensure_topics(bootstrap, [service.topic], DEFAULT_PARTITIONS)
+        await ensure_topics(Cluster(bootstrap), [service.topic], DEFAULT_PARTITIONS)
     async with node.database.driver() as connection:
         # As the first relay does it: what was recorded before is not told.
         await register_published_types(connection, service.published_types)

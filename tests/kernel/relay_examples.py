@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
-from kernel.messaging.kafka import decode
+from kernel.messaging.kafka import Cluster, decode
 from kernel.messaging.kafka_source import KafkaSource
 from kernel.messaging.records import PublicRecord
 from kernel.messaging.sources import Bookmarks
@@ -39,7 +39,7 @@ class Follower:
     async def catch_up(self) -> None:
         """Until two fetches in a row bring nothing."""
         feed = self._desk.feed()
-        source = KafkaSource(self._desk.name, self._desk.bootstrap, self._desk.topic)
+        source = KafkaSource(self._desk.name, Cluster(self._desk.bootstrap), self._desk.topic)
         tracker = Tracker(source.name, self.bookmarks, feed)
         await source.seek(self.bookmarks)
         quiet = 0

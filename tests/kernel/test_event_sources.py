@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from kernel.messaging.feed_client import FeedSource
+from kernel.messaging.kafka import Cluster
 from kernel.messaging.kafka_source import KafkaSource
 from kernel.messaging.records import PublicRecord
 from kernel.messaging.sources import FEED_PARTITION, Arrival, Bookmarks, EventSource, Mark
@@ -63,7 +64,7 @@ class Consumer:
 
 
 def from_kafka(desk: Notes) -> EventSource:
-    return KafkaSource(desk.name, desk.bootstrap, desk.topic)
+    return KafkaSource(desk.name, Cluster(desk.bootstrap), desk.topic)
 
 
 def from_feed(desk: Notes) -> EventSource:

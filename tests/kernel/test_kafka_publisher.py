@@ -12,7 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.partitioner import DefaultPartitioner
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
 from cloudevents.core.formats.json import JSONFormat
-from kernel.messaging.kafka import BrokerTrouble, TopicUnfit
+from kernel.messaging.kafka import BrokerTrouble, Cluster, TopicUnfit
 from kernel.messaging.kafka_publisher import KafkaPublisher
 from kernel.messaging.publisher import RecordRefused, Tail
 from kernel.messaging.records import attributes
@@ -161,7 +161,7 @@ async def test_a_missing_topic_is_a_clear_error(kafka_bootstrap: str) -> None:
 
 async def test_a_topic_that_would_refuse_an_accepted_fact_is_a_clear_error(kafka_bootstrap: str) -> None:
     topic = f"crm.test-{uuid4().hex}.v1"
-    await ensure_topics(kafka_bootstrap, [topic], 1, max_message_bytes=600_000)
+    await ensure_topics(Cluster(kafka_bootstrap), [topic], 1, max_message_bytes=600_000)
     with pytest.raises(TopicUnfit, match=r"max\.message\.bytes=600000.*`crm topics`"):
         await tails(kafka_bootstrap, topic)
 
@@ -195,7 +195,7 @@ async def test_a_record_of_the_greatest_accepted_size_passes(kafka_bootstrap: st
 async def test_a_record_that_the_broker_refuses_is_named(kafka_bootstrap: str) -> None:
     topic = await fresh_topic(kafka_bootstrap)
     async with publishing(kafka_bootstrap, topic) as publisher:
-        async with administering(kafka_bootstrap) as admin:
+        async with administering(Cluster(kafka_bootstrap)) as admin:
             small = {"max.message.bytes": "2000"}
             await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, small)])
         # The change takes a moment to reach the partition's log.
@@ -204,7 +204,7 @@ async def test_a_record_that_the_broker_refuses_is_named(kafka_bootstrap: str) -
 
 
 async def test_without_a_broker_opening_fails_within_bounded_time() -> None:
-    publisher = KafkaPublisher("127.0.0.1:1", "crm.contacts.v1")
+    publisher = KafkaPublisher(Cluster("127.0.0.1:1"), "crm.contacts.v1")
     async with asyncio.timeout(5):
         with pytest.raises(OSError, match=r"127\.0\.0\.1:1: KafkaConnectionError"):
             await publisher.open()
@@ -216,7 +216,7 @@ async def test_a_broker_that_is_killed_fails_the_send_and_a_new_publisher_goes_o
 ) -> None:
     bootstrap = kafka_broker.bootstrap
     topic = await fresh_topic(bootstrap)
-    publisher = KafkaPublisher(bootstrap, topic, patience=3)
+    publisher = KafkaPublisher(Cluster(bootstrap), topic, patience=3)
     await publisher.open()
     sent = chain([1, 2])
     await publisher.send(sent)
@@ -241,7 +241,7 @@ async def test_a_broker_that_is_killed_fails_the_send_and_a_new_publisher_goes_o
 
 async def test_a_broker_that_no_longer_answers_holds_nobody_up(kafka_broker: KafkaBroker) -> None:
     topic = await fresh_topic(kafka_broker.bootstrap)
-    publisher = KafkaPublisher(kafka_broker.bootstrap, topic, patience=2)
+    publisher = KafkaPublisher(Cluster(kafka_broker.bootstrap), topic, patience=2)
     await publisher.open()
     os.kill(kafka_broker.pid, signal.SIGSTOP)
     try:
@@ -249,7 +249,7 @@ async def test_a_broker_that_no_longer_answers_holds_nobody_up(kafka_broker: Kaf
             with pytest.raises((OSError, TimeoutError)):
                 await publisher.send(chain([1]))
             await publisher.abandon()
-        late = KafkaPublisher(kafka_broker.bootstrap, topic)
+        late = KafkaPublisher(Cluster(kafka_broker.bootstrap), topic)
         async with asyncio.timeout(10):
             with pytest.raises((OSError, TimeoutError)):
                 await late.open()
@@ -281,7 +281,7 @@ async def test_a_topic_that_was_made_anew_has_an_empty_tail(kafka_bootstrap: str
     async with publishing(kafka_bootstrap, topic) as publisher:
         await publisher.send(chain([1, 2]))
     await delete_topic(kafka_bootstrap, topic)
-    await ensure_topics(kafka_bootstrap, [topic], PARTITIONS)
+    await ensure_topics(Cluster(kafka_bootstrap), [topic], PARTITIONS)
     assert (await tails(kafka_bootstrap, topic))[0] == Tail(0, 0)
 
 
@@ -291,7 +291,7 @@ async def send_many(publisher: KafkaPublisher, position: int) -> None:
 
 
 async def tails(bootstrap: str, topic: str) -> dict[int, Tail]:
-    publisher = KafkaPublisher(bootstrap, topic)
+    publisher = KafkaPublisher(Cluster(bootstrap), topic)
     try:
         return dict(await publisher.open())
     finally:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewPartitions, RecordsToDelete
-from kernel.messaging.kafka import BrokenRecord, BrokerTrouble, Encoded, TopicUnfit, encode
+from kernel.messaging.kafka import BrokenRecord, BrokerTrouble, Cluster, Encoded, TopicUnfit, encode
 from kernel.messaging.kafka_source import KafkaSource
 from kernel.messaging.records import PublicRecord
 from kernel.messaging.sources import FEED_PARTITION, Bookmark, Bookmarks, Mark
@@ -185,7 +185,7 @@ async def test_new_partitions_and_a_vanished_topic_are_noticed(kafka_bootstrap: 
     topic = await fresh_topic(kafka_bootstrap, partitions=1)
     async with following(kafka_bootstrap, topic) as source:
         await source.fetch()
-        async with administering(kafka_bootstrap) as admin:
+        async with administering(Cluster(kafka_bootstrap)) as admin:
             await admin.create_partitions({topic: NewPartitions(2)})
         await refresh(source)
         with pytest.raises(BrokerTrouble, match="partitions have changed"):
@@ -207,7 +207,7 @@ async def test_a_topic_made_anew_is_read_from_its_beginning(kafka_bootstrap: str
     async with following(kafka_bootstrap, topic) as source:
         await take(source, 5)
         await delete_topic(kafka_bootstrap, topic)
-        await ensure_topics(kafka_bootstrap, [topic], PARTITIONS)
+        await ensure_topics(Cluster(kafka_bootstrap), [topic], PARTITIONS)
         async with publishing(kafka_bootstrap, topic) as publisher:
             await publisher.send(chain([6], previous=5))
         await source.seek(bookmarks({0: 4}))
@@ -259,7 +259,7 @@ async def test_closing_is_bounded_while_the_broker_is_down(kafka_broker: KafkaBr
 async def following(
     bootstrap: str, topic: str, offsets: dict[int, int | None] | None = None, patience: float = 5.0
 ) -> AsyncIterator[KafkaSource]:
-    source = KafkaSource("contacts", bootstrap, topic, patience=patience)
+    source = KafkaSource("contacts", Cluster(bootstrap), topic, patience=patience)
     try:
         await source.seek(bookmarks(offsets or {}))
         yield source
@@ -299,7 +299,7 @@ async def refresh(source: KafkaSource) -> None:
 
 
 async def expire(bootstrap: str, topic: str, before: int) -> None:
-    async with administering(bootstrap) as admin:
+    async with administering(Cluster(bootstrap)) as admin:
         await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before)})
 
 

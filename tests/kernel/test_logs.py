@@ -16,6 +16,7 @@ log.debug("too fine")
 log.info("relayed", records=3, company="关系", id=uuid.UUID(int=7))
 logging.getLogger("uvicorn.error").info("Started %s", "now", extra={"port": 8001})
 logging.getLogger("aiokafka").info("chatter")
+logging.getLogger("aiokafka.conn").debug("a password")
 try:
     1 / 0
 except ZeroDivisionError:
@@ -48,3 +49,4 @@ def test_times_are_utc() -> None:
 def test_level_debug_lets_the_talkative_speak() -> None:
     messages = [line["message"] for line in lines_of(SCENE.replace('"contacts")', '"contacts", "debug")'))]
     assert {"too fine", "chatter"} <= set(messages)
+    assert "a password" not in messages

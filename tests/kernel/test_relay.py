@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from uuid import uuid4
 
 import pytest
+from kernel.messaging.kafka import Cluster
 from kernel.messaging.kafka_publisher import KafkaPublisher
 from kernel.messaging.publisher import Heartbeat, RecordRefused
 from kernel.messaging.records import PublicRecord
@@ -44,7 +45,7 @@ async def test_the_chain_is_unbroken_over_restarts_and_lost_rows(desk: Notes) ->
             await desk.write(f"{key} {round_}", on=key)
         # Sent and acknowledged, but the relay ends before its row is saved.
         with pytest.raises(Died):
-            async with desk.relaying(lambda: Dying(desk.bootstrap, desk.topic)) as task:
+            async with desk.relaying(lambda: Dying(Cluster(desk.bootstrap), desk.topic)) as task:
                 await task
     await desk.relay()
     records = await sent(desk)

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
+from kernel.messaging.kafka import Cluster
 from kernel.messaging.kafka_publisher import KafkaPublisher
 from kernel.messaging.publisher import Heartbeat, Publisher
 from kernel.messaging.records import PublicRecord
@@ -141,7 +142,7 @@ async def test_a_loss_that_is_covered_before_the_next_word_is_noticed(desk: Note
 
     await desk.write(*"abcdef", on=uuid4())
     await desk.relay()
-    async with desk.relaying(lambda: Covered(desk.bootstrap, desk.topic)):
+    async with desk.relaying(lambda: Covered(Cluster(desk.bootstrap), desk.topic)):
         await covered.wait()
         await published_again(desk)
 
@@ -161,7 +162,7 @@ async def test_an_unfinished_repair_is_taken_up_by_the_next_relay(desk: Notes) -
                 raise OSError("the connection ends in the middle")
             return [*offsets, *await super().send(messages[7 * made :])]
 
-    async with desk.relaying(lambda: Ending(desk.bootstrap, desk.topic)):
+    async with desk.relaying(lambda: Ending(Cluster(desk.bootstrap), desk.topic)):
         await published_again(desk)
     copies = Counter(one.position for one in await sent(desk))
     assert max(copies.values()) <= 2
@@ -211,7 +212,7 @@ async def test_only_what_the_topic_would_still_keep_is_published_again(
     postgres_server: EmbeddedPostgres, kafka_bootstrap: str
 ) -> None:
     async with notes(postgres_server, kafka_bootstrap, topic=False) as desk:
-        await ensure_topics(kafka_bootstrap, [desk.topic], DEFAULT_PARTITIONS, retention_days=7)
+        await ensure_topics(Cluster(kafka_bootstrap), [desk.topic], DEFAULT_PARTITIONS, retention_days=7)
         key = uuid4()
         follower, late = Follower(desk), Follower(desk)
         for text in "abcdef":
@@ -233,7 +234,7 @@ async def test_only_what_the_topic_would_still_keep_is_published_again(
 async def test_expired_records_are_no_loss(desk: Notes) -> None:
     await desk.write(*"abcdef")
     await beat(desk)
-    async with administering(desk.bootstrap) as admin:
+    async with administering(Cluster(desk.bootstrap)) as admin:
         await admin.delete_records(
             {
                 TopicPartition(desk.topic, number): RecordsToDelete(end)
@@ -247,7 +248,9 @@ async def test_expired_records_are_no_loss(desk: Notes) -> None:
 
 async def lose_topic(desk: Notes, *, retention_days: int = 0) -> None:
     await delete_topic(desk.bootstrap, desk.topic)
-    await ensure_topics(desk.bootstrap, [desk.topic], DEFAULT_PARTITIONS, retention_days=retention_days)
+    await ensure_topics(
+        Cluster(desk.bootstrap), [desk.topic], DEFAULT_PARTITIONS, retention_days=retention_days
+    )
 
 
 async def lose_tails(desk: Notes, broker: KafkaBroker) -> None:

@@ -18,6 +18,7 @@ import httpx
 import psycopg
 from crm import services, topics
 from crm.local import Local
+from kernel.messaging.kafka import Cluster
 from kernel.messaging.service import topic_of
 from kernel.messaging.topics import administering
 from kernel.runtime.broker import KafkaBroker, free_port
@@ -157,12 +158,12 @@ class System:
 
     def make_topics(self) -> None:
         assert self.kafka
-        topics.ensure(self.kafka.bootstrap, partitions=12, retention_days=0, replicas=1)
+        topics.ensure(Cluster(self.kafka.bootstrap), partitions=12, retention_days=0, replicas=1)
 
     async def delete_topics(self) -> None:
         assert self.kafka
         names = {topic_of(name) for name in NAMES}
-        async with administering(self.kafka.bootstrap) as admin:
+        async with administering(Cluster(self.kafka.bootstrap)) as admin:
             await admin.delete_topics(list(names))
             while names & set(await admin.list_topics()):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)

@@ -13,6 +13,7 @@ import pytest
 from crm import services
 from crm.local import Local
 from crm.main import app
+from kernel.messaging.kafka import Cluster
 from kernel.messaging.service import topic_of
 from kernel.messaging.topics import administering
 from kernel.runtime.embedded import EmbeddedPostgres
@@ -110,7 +111,7 @@ def test_topics_are_made_once_and_stay_as_they_are(
 
 
 async def delete_topics(bootstrap: str, names: Sequence[str]) -> None:
-    async with administering(bootstrap) as admin:
+    async with administering(Cluster(bootstrap)) as admin:
         await admin.delete_topics(list(names))
         while set(names) & set(await admin.list_topics()):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
@@ -154,6 +155,7 @@ def test_config_reports_every_problem_at_once(
     monkeypatch.setenv("CRM_PARTITIONS", "0")
     monkeypatch.setenv("CRM_LOG_LEVEL", "loud")
     monkeypatch.setenv("CRM_DATABSE_URL", "misspelt")
+    monkeypatch.setenv("CRM_KAFKA_SASL_USERNAME", "guanxi")
     assert call("config") == 1
     told = capsys.readouterr().err
     for word in (
@@ -164,18 +166,66 @@ def test_config_reports_every_problem_at_once(
         "CRM_ZONE: 'Mars/Olympus'",
         "CRM_PARTITIONS: ",
         "CRM_LOG_LEVEL: 'loud'",
+        "CRM_KAFKA_SECURITY_PROTOCOL=PLAINTEXT uses no CRM_KAFKA_SASL_",
         "CRM_DATABSE_URL is not a setting",
     ):
         assert word in told
 
 
 @pytest.mark.usefixtures("sound_settings")
-def test_config_masks_what_is_secret(capsys: pytest.CaptureFixture[str]) -> None:
+def test_config_masks_what_is_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CRM_KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+    monkeypatch.setenv("CRM_KAFKA_SASL_USERNAME", "guanxi")
+    monkeypatch.setenv("CRM_KAFKA_SASL_PASSWORD", "open-sesame")
     assert call("config") == 0
     told = capsys.readouterr().out
     assert "CRM_ZONE=Asia/Shanghai" in told
     assert "CRM_SIGNING_SECRET=********" in told
-    assert not any(secret in told for secret in ("geheim", "07" * 32, SOUND["CRM_SIGNING_SECRET"]))
+    assert "CRM_KAFKA_SASL_USERNAME=guanxi" in told
+    assert "CRM_KAFKA_SASL_PASSWORD=********" in told
+    secrets = "geheim", "07" * 32, SOUND["CRM_SIGNING_SECRET"], "open-sesame"
+    assert not any(secret in told for secret in secrets)
+
+
+@pytest.mark.usefixtures("sound_settings")
+@pytest.mark.parametrize("command", ["config", "topics"])
+@pytest.mark.parametrize(
+    ("protocol", "sentence"),
+    [
+        ("TLS", "CRM_KAFKA_SECURITY_PROTOCOL: input should be 'PLAINTEXT', 'SSL'"),
+        ("SASL_SSL", "CRM_KAFKA_SECURITY_PROTOCOL=SASL_SSL needs CRM_KAFKA_SASL_USERNAME and"),
+    ],
+)
+def test_a_kafka_that_cannot_be_reached_so_is_refused_in_one_sentence(
+    command: str,
+    protocol: str,
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("CRM_KAFKA_SECURITY_PROTOCOL", protocol)
+    monkeypatch.setenv("CRM_KAFKA_SASL_PASSWORD", "open-sesame")
+    assert call(command) == 1
+    told = only_sentence(capsys)
+    assert sentence in told
+    assert "open-sesame" not in told
+
+
+@pytest.mark.usefixtures("sound_settings")
+@pytest.mark.parametrize("command", ["config", "topics"])
+def test_a_file_without_certificates_is_named(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "authority.pem"
+    monkeypatch.setenv("CRM_KAFKA_SECURITY_PROTOCOL", "SSL")
+    monkeypatch.setenv("CRM_KAFKA_CA_FILE", str(file))
+    for content in (None, "no certificate"):
+        if content:
+            file.write_text(content)
+        assert call(command) == 1
+        assert f"CRM_KAFKA_CA_FILE: {file} cannot be read, or holds" in only_sentence(capsys)
 
 
 def test_a_token_says_what_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

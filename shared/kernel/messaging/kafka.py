@@ -1,10 +1,13 @@
 """What our Kafka clients have in common: records as CloudEvents in binary mode, their errors, and a quick end."""
 
 import asyncio
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -14,6 +17,7 @@ from pydantic_core import from_json, to_json
 
 from kernel.messaging.publisher import Heartbeat
 from kernel.messaging.records import HEARTBEAT, PublicRecord, attributes, from_attributes, timestamp
+from kernel.runtime.settings import KafkaSecurity, KafkaSettings, SaslMechanism
 
 # aiokafka ships no types.
 Consumer: TypeAlias = aiokafka.AIOKafkaConsumer
@@ -24,9 +28,52 @@ Header = tuple[str, bytes]
 MIB = 1024 * 1024
 CLIENT_ID = "guanxi"
 JSON = b"application/json"
-# Below every deadline of ours, so that aiokafka gives up a silent connection by itself and closes it.
-REQUEST_TIMEOUT_MS = 4000
 _END_WITHIN = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where Kafka is, and how we show who we are."""
+
+    bootstrap: str
+    security: KafkaSecurity = KafkaSecurity.PLAINTEXT
+    ca_file: Path | None = None
+    mechanism: SaslMechanism = SaslMechanism.PLAIN
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, settings: KafkaSettings) -> "Cluster":
+        return cls(
+            settings.kafka_bootstrap,
+            settings.kafka_security_protocol,
+            settings.kafka_ca_file,
+            settings.kafka_sasl_mechanism or SaslMechanism.PLAIN,
+            settings.kafka_sasl_username or None,
+            settings.kafka_sasl_password.get_secret_value() or None,
+        )
+
+    def client(self) -> dict[str, Any]:
+        """What every client of aiokafka is made with."""
+        return {
+            "bootstrap_servers": self.bootstrap,
+            "client_id": CLIENT_ID,
+            # Below every deadline of ours, so that aiokafka gives up a silent connection by itself and closes it.
+            "request_timeout_ms": 4000,
+            "retry_backoff_ms": 100,
+            "connections_max_idle_ms": 540_000,
+            "security_protocol": self.security.value,
+            "ssl_context": _trust(self.ca_file) if self.security.encrypts else None,
+            "sasl_mechanism": self.mechanism.value,
+            "sasl_plain_username": self.username,
+            "sasl_plain_password": self.password,
+        }
+
+
+@cache
+def _trust(ca_file: Path | None) -> ssl.SSLContext:
+    """Certificates are read once; there is a client for every question that the relay asks."""
+    return ssl.create_default_context(cafile=ca_file)
 
 
 class BrokerTrouble(ConnectionError):
@@ -121,11 +168,10 @@ def _heartbeat(said: Mapping[str, str], partition: int) -> Heartbeat:
     )
 
 
-def new_consumer(bootstrap: str) -> Consumer:
+def new_consumer(cluster: Cluster) -> Consumer:
     """Without a group: which partitions it reads, and from where, is said by `assign` and `seek` alone."""
     return Consumer(
-        bootstrap_servers=bootstrap,
-        client_id=CLIENT_ID,
+        **cluster.client(),
         group_id=None,
         auto_offset_reset="none",
         enable_auto_commit=False,
@@ -135,11 +181,8 @@ def new_consumer(bootstrap: str) -> Consumer:
         fetch_max_wait_ms=500,
         fetch_max_bytes=16 * MIB,
         max_partition_fetch_bytes=4 * MIB,
-        request_timeout_ms=REQUEST_TIMEOUT_MS,
-        retry_backoff_ms=100,
         # How soon new partitions are noticed.
         metadata_max_age_ms=10_000,
-        connections_max_idle_ms=540_000,
     )
 
 

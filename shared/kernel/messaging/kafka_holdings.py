@@ -12,6 +12,7 @@ import structlog
 from kernel.messaging.kafka import (
     BrokenRecord,
     BrokerTrouble,
+    Cluster,
     Consumer,
     Place,
     decode,
@@ -36,8 +37,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 class KafkaHoldings:
     """Each question is asked over a connection of its own. `patience`: how long a broker may be silent, in seconds."""
 
-    def __init__(self, bootstrap: str, topic: str, patience: float) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, cluster: Cluster, topic: str, patience: float) -> None:
+        self._cluster = cluster
         self._topic = topic
         self._patience = patience
 
@@ -79,7 +80,7 @@ class KafkaHoldings:
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[tuple[Consumer, Mapping[Place, int], Mapping[Place, int]]]:
         """A consumer, and where the partitions start and end."""
-        consumer = new_consumer(self._bootstrap)
+        consumer = new_consumer(self._cluster)
         try:
             with passing(self._topic):
                 async with asyncio.timeout(self._patience):

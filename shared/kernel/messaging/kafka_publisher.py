@@ -15,10 +15,9 @@ from aiokafka.errors import (
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from kernel.messaging.kafka import (
-    CLIENT_ID,
     MIB,
-    REQUEST_TIMEOUT_MS,
     BrokerTrouble,
+    Cluster,
     Encoded,
     Producer,
     TopicUnfit,
@@ -44,11 +43,11 @@ _REFUSALS = (
 class KafkaPublisher:
     """`patience`: how long opening, or one `send` until all is acknowledged, may take, in seconds."""
 
-    def __init__(self, bootstrap: str, topic: str, *, patience: float = 12.0) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, cluster: Cluster, topic: str, *, patience: float = 12.0) -> None:
+        self._cluster = cluster
         self._topic = topic
         self._patience = patience
-        self._holdings = KafkaHoldings(bootstrap, topic, patience)
+        self._holdings = KafkaHoldings(cluster, topic, patience)
         self._partitions = 0
         self._retention: timedelta | None = None
         self._usable = False
@@ -64,7 +63,7 @@ class KafkaPublisher:
         """Raises `TopicUnfit` for a topic that is missing or refuses what we accept."""
         with passing(self._topic):
             async with asyncio.timeout(self._patience):
-                topic = await fit_topic(self._bootstrap, self._topic)
+                topic = await fit_topic(self._cluster, self._topic)
                 self._partitions, self._retention = topic.partitions, topic.retention
                 tails = await self._holdings.tails()
                 self._producer = self._new_producer()
@@ -104,18 +103,14 @@ class KafkaPublisher:
 
     def _new_producer(self) -> Producer:
         return Producer(
-            bootstrap_servers=self._bootstrap,
-            client_id=CLIENT_ID,
+            **self._cluster.client(),
             acks="all",
             enable_idempotence=True,
             compression_type="lz4",
             linger_ms=0,
             max_batch_size=MIB // 2,
             max_request_size=RECORD_BYTES,
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-            retry_backoff_ms=100,
             metadata_max_age_ms=60_000,
-            connections_max_idle_ms=540_000,
         )
 
     def _encode(self, message: Message) -> Encoded:

@@ -10,6 +10,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 from kernel.messaging.kafka import (
     BrokenRecord,
     BrokerTrouble,
+    Cluster,
     Consumer,
     Place,
     decode,
@@ -31,9 +32,9 @@ _WAIT_MS = 500
 class KafkaSource:
     """`patience`: how long a broker may be silent before `fetch` raises, in seconds."""
 
-    def __init__(self, name: str, bootstrap: str, topic: str, *, patience: float = 5.0) -> None:
+    def __init__(self, name: str, cluster: Cluster, topic: str, *, patience: float = 5.0) -> None:
         self.name = name
-        self._bootstrap = bootstrap
+        self._cluster = cluster
         self._topic = topic
         self._patience = patience
         self._next: Mapping[int, int] = {}
@@ -76,12 +77,12 @@ class KafkaSource:
 
     async def _connect(self) -> Consumer:
         async with asyncio.timeout(2 * self._patience):
-            async with administering(self._bootstrap) as admin:
+            async with administering(self._cluster) as admin:
                 topic = (await describe(admin, [self._topic])).get(self._topic)
             if topic is None:
                 raise missing_topic(self._topic)
             self._places = [Place(self._topic, number) for number in range(topic.partitions)]
-            consumer = new_consumer(self._bootstrap)
+            consumer = new_consumer(self._cluster)
             try:
                 await consumer.start()
                 starts = await consumer.beginning_offsets(self._places)

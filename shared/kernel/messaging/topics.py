@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from kernel.messaging.kafka import CLIENT_ID, MIB, REQUEST_TIMEOUT_MS, TopicUnfit, end_client, passing
+from kernel.messaging.kafka import MIB, Cluster, TopicUnfit, end_client, passing
 
 Admin: TypeAlias = AIOKafkaAdminClient
 
@@ -35,7 +35,7 @@ class Topic:
 
 
 async def ensure_topics(
-    bootstrap: str,
+    cluster: Cluster,
     names: Sequence[str],
     partitions: int,
     *,
@@ -55,7 +55,7 @@ async def ensure_topics(
         "message.timestamp.type": "LogAppendTime",
         "min.insync.replicas": str(max(1, replication - 1)),
     }
-    async with administering(bootstrap) as admin:
+    async with administering(cluster) as admin:
         there = await describe(admin, names)
         missing = [name for name in names if name not in there]
         made = [NewTopic(name, partitions, replication, topic_configs=settings) for name in missing]
@@ -67,9 +67,9 @@ async def ensure_topics(
     return [replace(there[name], created=name in missing) for name in names]
 
 
-async def fit_topic(bootstrap: str, name: str) -> Topic:
+async def fit_topic(cluster: Cluster, name: str) -> Topic:
     """The topic to publish to. Raises `TopicUnfit` where records could be refused or vanish."""
-    async with administering(bootstrap) as admin:
+    async with administering(cluster) as admin:
         topic = (await describe(admin, [name])).get(name)
     if topic is None:
         raise missing_topic(name)
@@ -90,16 +90,11 @@ def missing_topic(name: str) -> TopicUnfit:
 
 
 @asynccontextmanager
-async def administering(bootstrap: str) -> AsyncIterator[Admin]:
+async def administering(cluster: Cluster) -> AsyncIterator[Admin]:
     """A client for a few requests; all of them together end within ten seconds."""
-    admin = Admin(
-        bootstrap_servers=bootstrap,
-        client_id=CLIENT_ID,
-        request_timeout_ms=REQUEST_TIMEOUT_MS,
-        retry_backoff_ms=100,
-    )
+    admin = Admin(**cluster.client())
     try:
-        with passing(bootstrap):
+        with passing(cluster.bootstrap):
             async with asyncio.timeout(_PATIENCE):
                 await admin.start()
                 yield admin

@@ -15,9 +15,11 @@ from kernel.runtime.settings import Events
 def relay(node: Node) -> Part:
     if node.settings.events is Events.FEED:
         return Relay(node, None).run
-    from kernel.messaging.kafka_publisher import KafkaPublisher  # noqa: PLC0415  only who uses Kafka loads it
+    from kernel.messaging.kafka import Cluster  # noqa: PLC0415  only who uses Kafka loads it
+    from kernel.messaging.kafka_publisher import KafkaPublisher  # noqa: PLC0415
 
-    return Relay(node, lambda: KafkaPublisher(node.settings.kafka_bootstrap, node.service.topic)).run
+    cluster = Cluster.of(node.settings)
+    return Relay(node, lambda: KafkaPublisher(cluster, node.service.topic)).run
 
 
 def follower(node: Node, name: str, sources: Sequence[str], sink: Sink) -> Follower:
@@ -34,9 +36,10 @@ def _source(node: Node, feed: FeedClient) -> EventSource:
     if node.settings.events is Events.FEED:
         # No longer than this, because an answer without news says until when there was none.
         return FeedSource(feed, wait=1.0)
+    from kernel.messaging.kafka import Cluster  # noqa: PLC0415
     from kernel.messaging.kafka_source import KafkaSource  # noqa: PLC0415
 
-    return KafkaSource(feed.name, node.settings.kafka_bootstrap, topic_of(feed.name))
+    return KafkaSource(feed.name, Cluster.of(node.settings), topic_of(feed.name))
 
 
 def forgetting(node: Node) -> Part:

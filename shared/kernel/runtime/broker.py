@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,14 +33,20 @@ OPTIONS = [
 
 
 class KafkaBroker:
-    """One broker over one directory, which holds its data, its log and, by default, its jars."""
+    """One broker over one directory, which holds its data, its log and, by default, its jars.
 
-    def __init__(self, directory: Path, *, libs: Path | None = None) -> None:
+    With `users` (names and passwords) it has a second address, `secured`, where it asks who is there.
+    """
+
+    def __init__(
+        self, directory: Path, *, libs: Path | None = None, users: Mapping[str, str] | None = None
+    ) -> None:
         self.directory = directory.absolute()
         self.log = self.directory / "kafka.log"
         self._libs = (libs or directory / "libs").absolute()
         self._settings = self.directory / "server.properties"
-        self._port = 0
+        self._users = users or {}
+        self._port = self._secured_port = 0
         self._server: Guarded | None = None
 
     def __enter__(self) -> Self:
@@ -54,6 +61,10 @@ class KafkaBroker:
     @property
     def bootstrap(self) -> str:
         return f"{HOST}:{self._port}"
+
+    @property
+    def secured(self) -> str:
+        return f"{HOST}:{self._secured_port}"
 
     @property
     def pid(self) -> int:
@@ -100,9 +111,15 @@ class KafkaBroker:
 
     def _write_settings(self) -> None:
         self._port, controller = self._port or free_port(), free_port()
-        ours = {
-            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{HOST}:{controller}",
-            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+        advertised = f"PLAINTEXT://{self.bootstrap}"
+        ours: dict[str, str] = {}
+        if self._users:
+            self._secured_port = self._secured_port or free_port()
+            advertised += f",SASL_PLAINTEXT://{self.secured}"
+            ours |= logins(self._users)
+        ours |= {
+            "listeners": f"{advertised},CONTROLLER://{HOST}:{controller}",
+            "advertised.listeners": advertised,
             "controller.quorum.voters": f"1@{HOST}:{controller}",
             "log.dirs": str(self.directory / "data"),
         }
@@ -112,7 +129,10 @@ class KafkaBroker:
     def _format(self, java: str) -> None:
         cluster = urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
         tool = [java, *OPTIONS, "-cp", f"{self._libs}/*", "kafka.tools.StorageTool"]
-        formatting = Guarded([*tool, "format", "-t", cluster, "-c", self._settings], log=self.log)
+        words: list[str | Path] = [*tool, "format", "-t", cluster, "-c", self._settings]
+        for name, password in self._users.items():
+            words += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
+        formatting = Guarded(words, log=self.log)
         formatting.start()
         if formatting.wait():
             raise ServerProblem(f"Kafka could not prepare {self.directory}; {self.log} says why.")
@@ -120,6 +140,17 @@ class KafkaBroker:
     def _listens(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex((HOST, self._port)) == 0
+
+
+def logins(users: Mapping[str, str]) -> Mapping[str, str]:
+    """Who may come in, in the broker's own words; for SCRAM they are in its data since it was formatted."""
+    listener, module = "listener.name.sasl_plaintext", "org.apache.kafka.common.security"
+    known = " ".join(f'user_{name}="{password}"' for name, password in users.items())
+    return {
+        "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
+        f"{listener}.plain.sasl.jaas.config": f"{module}.plain.PlainLoginModule required {known};",
+        f"{listener}.scram-sha-512.sasl.jaas.config": f"{module}.scram.ScramLoginModule required;",
+    }
 
 
 def find_java() -> str:

@@ -12,6 +12,9 @@ from structlog.typing import EventDict, Processor
 # These say at level info what an operator wants to read as a warning or not at all.
 TALKATIVE = {"aiokafka": logging.WARNING, "httpx": logging.WARNING, "httpcore": logging.WARNING}
 
+# At level debug this one writes down what it sends, passwords too.
+INDISCREET = "aiokafka.conn"
+
 
 def configure_logs(service: str, level: str = "info") -> None:
     """Send structlog's lines and the standard library's (uvicorn, aiokafka, alembic) the same way."""
@@ -43,6 +46,7 @@ def configure_logs(service: str, level: str = "info") -> None:
         logger.propagate = True
     for name, quietest in TALKATIVE.items():
         logging.getLogger(name).setLevel(logging.NOTSET if threshold <= logging.DEBUG else quietest)
+    logging.getLogger(INDISCREET).setLevel(logging.INFO if threshold <= logging.DEBUG else logging.NOTSET)
 
 
 def common_processors(service: str) -> list[Processor]:

@@ -3,7 +3,7 @@
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -23,6 +23,27 @@ class Role(StrEnum):
     WORKER = "worker"
 
 
+class KafkaSecurity(StrEnum):
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+
+    @property
+    def encrypts(self) -> bool:
+        return self in (KafkaSecurity.SSL, KafkaSecurity.SASL_SSL)
+
+    @property
+    def asks_who(self) -> bool:
+        return self in (KafkaSecurity.SASL_PLAINTEXT, KafkaSecurity.SASL_SSL)
+
+
+class SaslMechanism(StrEnum):
+    PLAIN = "PLAIN"
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+
+
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -31,11 +52,42 @@ def _zone(name: str) -> str:
     return name
 
 
-class ServiceSettings(BaseSettings):
+class KafkaSettings(BaseSettings):
+    """Where Kafka is and how we show who we are: all that `crm topics` must know."""
+
     model_config = SettingsConfigDict(
         env_prefix="CRM_", secrets_dir=os.environ.get("CRM_SECRETS_DIR"), extra="ignore", frozen=True
     )
 
+    kafka_bootstrap: str = "127.0.0.1:9092"
+    kafka_security_protocol: KafkaSecurity = KafkaSecurity.PLAINTEXT
+    kafka_ca_file: Path | None = Field(
+        None, description="who signed the brokers' certificates; by default whom the system trusts"
+    )
+    kafka_sasl_mechanism: SaslMechanism | None = Field(None, description="PLAIN, if not said")
+    kafka_sasl_username: str = ""
+    kafka_sasl_password: SecretStr = SecretStr("")
+
+    @model_validator(mode="after")
+    def _kafka(self) -> Self:
+        security = self.kafka_security_protocol
+        named, known = bool(self.kafka_sasl_username), bool(self.kafka_sasl_password.get_secret_value())
+        if security.asks_who and not (named and known):
+            raise ValueError(
+                f"CRM_KAFKA_SECURITY_PROTOCOL={security} needs CRM_KAFKA_SASL_USERNAME and CRM_KAFKA_SASL_PASSWORD"
+            )
+        if not security.asks_who and (named or known or self.kafka_sasl_mechanism):
+            raise ValueError(
+                f"CRM_KAFKA_SECURITY_PROTOCOL={security} uses no CRM_KAFKA_SASL_...; SASL_SSL and SASL_PLAINTEXT do"
+            )
+        if self.kafka_ca_file and not security.encrypts:
+            raise ValueError(
+                f"CRM_KAFKA_SECURITY_PROTOCOL={security} uses no CRM_KAFKA_CA_FILE; SSL and SASL_SSL do"
+            )
+        return self
+
+
+class ServiceSettings(KafkaSettings):
     environment: str = Field("production", description="development or production")
     database_url: str = Field(description="postgresql://user:password@host/database")
     role: Role = Role.ALL
@@ -50,7 +102,6 @@ class ServiceSettings(BaseSettings):
     issuer: str = "guanxi"
     audience: str = "crm"
     events: Events = Events.KAFKA
-    kafka_bootstrap: str = "127.0.0.1:9092"
     partitions: int = Field(12, ge=1, le=1000)
     feeds: str = Field(
         "", description="where the other services answer: 'contacts=http://…,opportunities=http://…'"
