@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 
+import asyncpg
 import pytest
 from kernel.storage.lease import Lease, LeaseLost, held
 
@@ -64,10 +65,21 @@ async def test_a_holder_keeps_the_lease_through_a_long_transaction_of_its_own(to
     async with held(toy.database, "work") as (lease, renewing):
         async with connection.transaction():
             await lease.fence(connection)
-            await asyncio.sleep(2.5)
+            await connection.execute("SELECT pg_sleep(2.5)")
         lost = renewing.done()
         with suppress(asyncio.CancelledError):
             assert not lost or renewing.exception() is None
+
+
+async def test_who_stops_in_the_middle_of_a_fenced_transaction_holds_up_no_successor(toy: Toy) -> None:
+    stopped = await toy.connect()
+    async with held(toy.database, "work") as (lease, _):
+        await stopped.execute("BEGIN")
+        await lease.fence(stopped)
+    async with asyncio.timeout(8), held(toy.database, "work") as (successor, _):
+        assert successor.epoch > lease.epoch
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
+        await stopped.execute("COMMIT")
 
 
 async def test_of_many_who_want_it_one_has_it(toy: Toy) -> None:

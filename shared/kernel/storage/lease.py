@@ -30,7 +30,11 @@ _GIVE_BACK = (
 )
 # A successor waits for whoever is in the middle of a fenced transaction; the holder's own renewal does not.
 _QUEUE = "SELECT epoch FROM leases WHERE name = $1 AND until < clock_timestamp() FOR UPDATE"
-_FENCE = "SELECT epoch FROM leases WHERE name = $1 AND epoch = $2 FOR KEY SHARE"
+# Whoever stops in the middle of a fenced transaction must not hold up a successor.
+_FENCE = """
+SELECT epoch, set_config('idle_in_transaction_session_timeout', '2s', true) FROM leases
+WHERE name = $1 AND epoch = $2 FOR KEY SHARE
+"""
 
 
 class LeaseLost(Exception):

@@ -82,9 +82,13 @@ class Queues:
         taken: list[Waiting] = []
         singles = min(MOST_BULK if self._bulk else MOST_INTENTS, max(_FEWEST, len(self._in_flight) // 2))
         weight = 0
+        now = asyncio.get_running_loop().time()
         for queue, most in ((self._singles, singles), (self._bulk, MOST_INTENTS)):
             while queue and len(taken) < most and weight < log.MOST_BYTES:
                 waiting = queue.popleft()
+                if waiting.deadline <= now:
+                    # This process has slept over it: whoever asked may have asked elsewhere, and heard another answer.
+                    settle(waiting.future, Unavailable("The log could not be reached in time."))
                 if waiting.future.done():
                     continue
                 waiting.attempted = True
