@@ -1,7 +1,7 @@
 """Whatever a client sends, a service answers as its OpenAPI document says, and never with a failure of its own."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 import pytest
 from fastapi import FastAPI, HTTPException, Query
@@ -14,19 +14,10 @@ from tests.system.random_requests.records import Records
 from tests.system.random_requests.services import PACKAGES, Host, fit_of_nobody, host
 
 EXAMPLES, SPOILT = 50, 6
-# What the requests have found and is mended since; to be taken out once a whole run has confirmed it.
-FAULTY = {
-    "opportunities": "a total of 14 digits leaves its documented pattern; the year 1 comes back without a zone"
-}
-
-
-def _marked(package: str) -> Any:
-    marks = [pytest.mark.xfail(reason=FAULTY[package], strict=False)] if package in FAULTY else []
-    return pytest.param(package, marks=marks)
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("package", [_marked(package) for package in PACKAGES])
+@pytest.mark.parametrize("package", PACKAGES)
 async def test_no_random_request_finds_an_answer_that_is_not_documented(
     postgres_server: EmbeddedPostgres, package: str
 ) -> None:
