@@ -21,9 +21,7 @@ def main() -> int:
     seeds = [asked.seed] if asked.seed is not None else list(range(asked.first, asked.first + asked.seeds))
     report = Report()
     with ids.quiet():
-        began = time.process_time()
         _histories(report, seeds, tell_all=asked.seed is not None)
-        report.seconds = time.process_time() - began
         if asked.seed is None and not asked.no_controls:
             for control in CONTROLS:
                 said = hunt(control, range(asked.first, asked.first + MOST_FOR_A_CONTROL))
@@ -37,7 +35,9 @@ def main() -> int:
 
 def _histories(report: Report, seeds: Iterable[int], *, tell_all: bool) -> None:
     for seed in seeds:
+        began = time.process_time()
         result = run(plan(seed))
+        report.seconds += time.process_time() - began
         report.add(result)
         if tell_all:
             _say(describe(result.plan, result.violations or {"nothing is wrong": "every promise was kept"}))

@@ -147,7 +147,7 @@ CONTROLS: Sequence[Control] = (
         "freshness stated while somebody appends",
         ((log, "nobody_appends", planted_readers.as_of_now),),
         ("the stated freshness is not true",),
-        ("stall a statement", "stop an API"),
+        ("lose a commit's answer", "stall a statement", "stop an API"),
     ),
     Control(
         "what follows a parked record is applied",
