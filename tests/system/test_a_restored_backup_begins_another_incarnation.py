@@ -57,7 +57,6 @@ def test_a_restored_backup_begins_another_incarnation(company: System) -> None:
     assert company.findings(["opportunities", "analytics"]) == []
 
 
-@pytest.mark.xfail(strict=False, reason="mended, and not yet seen to hold on a quiet machine")
 def test_an_answer_as_of_the_newest_position_stays_as_it_was(company: System) -> None:
     with stopped(company, "opportunities"):
         backup(company, "opportunities")
