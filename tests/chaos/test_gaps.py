@@ -49,7 +49,7 @@ async def add(world: World, api: int, by: int, ref: str) -> None:
 
 
 @pytest.mark.xfail(
-    strict=False, reason="a refusal leaves no trace that an older request under its key would meet"
+    strict=True, reason="a refusal leaves no trace that an older request under its key would meet"
 )
 def test_what_was_refused_is_not_done_later_by_a_process_that_had_stopped_with_it() -> None:
     async def play(world: World) -> None:
@@ -71,7 +71,6 @@ def test_what_was_refused_is_not_done_later_by_a_process_that_had_stopped_with_i
     scene(play)
 
 
-@pytest.mark.xfail(strict=False, reason="the lease's and the relay's own transactions have no idle timeout")
 def test_a_worker_that_stops_inside_its_fenced_transaction_does_not_hold_up_its_successor() -> None:
     async def play(world: World) -> None:
         stopped: list[Request] = []
@@ -96,7 +95,6 @@ def test_a_worker_that_stops_inside_its_fenced_transaction_does_not_hold_up_its_
     scene(play)
 
 
-@pytest.mark.xfail(strict=False, reason="a mark at the very place where a new incarnation begins is dropped")
 def test_a_source_that_is_quiet_after_a_restore_is_known_to_be_complete() -> None:
     source = ModelSource(random.Random(0))
     source.write(5)
@@ -109,7 +107,6 @@ def test_a_source_that_is_quiet_after_a_restore_is_known_to_be_complete() -> Non
     assert tracker.bookmarks.of(0).at == at
 
 
-@pytest.mark.xfail(strict=False, reason="a duplicate of an old incarnation makes a bookmark that one's again")
 def test_a_record_that_still_counts_after_two_restores_is_not_applied_twice() -> None:
     source = ModelSource(random.Random(0), gaps=False)
     source.write(16, STREAMS[0])
@@ -125,9 +122,6 @@ def test_a_record_that_still_counts_after_two_restores_is_not_applied_twice() ->
     assert [record.position for record in taken.records] == []
 
 
-@pytest.mark.xfail(
-    strict=False, reason="a heartbeat of before a restore fills its gap from the log of after it"
-)
 def test_a_record_that_fills_the_gap_of_a_heartbeat_from_before_a_restore_is_not_applied_twice() -> None:
     source = ModelSource(random.Random(0), gaps=False)
     source.write(15, STREAMS[0])

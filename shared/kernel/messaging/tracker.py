@@ -78,7 +78,8 @@ class Tracker:
         bookmark = self._bookmarks.of(partition)
         taken.bookmarks[partition] = bookmark
         bookmark.offset = offset
-        if not await self._same_log(taken, partition, record.incarnation, record.position, record.partition):
+        known = record.position <= self._bookmarks.complete(record.partition)
+        if not await self._same_log(taken, partition, record.incarnation, record.position, known=known):
             return
         complete = self._bookmarks.complete(record.partition)
         if record.position > complete:
@@ -96,11 +97,15 @@ class Tracker:
             empty.at = mark.at
             taken.bookmarks[mark.partition] = empty
             return
-        if not await self._same_log(taken, mark.partition, mark.incarnation, mark.position, mark.partition):
+        # At the very place where it is known, it still says as of when, and in which history.
+        known = mark.position < self._bookmarks.complete(mark.partition)
+        if not await self._same_log(taken, mark.partition, mark.incarnation, mark.position, known=known):
             return
         bookmark = self._bookmarks.of(mark.partition)
         complete = self._bookmarks.complete(mark.partition)
         if mark.previous is not None and mark.previous > complete:
+            if not await self._counts(mark.position, mark.incarnation):
+                return
             await self._fill(taken, mark.partition, complete, mark.previous)
         bookmark.position = max(bookmark.position, mark.position)
         bookmark.at = mark.at or bookmark.at
@@ -113,7 +118,7 @@ class Tracker:
         taken.records += missing
 
     async def _same_log(
-        self, taken: Taken, partition: int, incarnation: UUID, position: int, chain: int
+        self, taken: Taken, partition: int, incarnation: UUID, position: int, *, known: bool
     ) -> bool:
         """False for what is not to be applied: of an incarnation that ended below it, or known from an older one."""
         bookmark = self._bookmarks.of(partition)
@@ -127,9 +132,10 @@ class Tracker:
                 await self._feed.page(bookmark.position, bookmark.incarnation, limit=1)
             except FeedGone as gone:
                 self._withdraw(taken, gone.place)
-            else:
-                if position <= self._bookmarks.complete(chain):
-                    return False
+                # Below the place nothing has changed: what was known there is known.
+                known = known and position <= gone.place.position
+            if known:
+                return False
         bookmark.incarnation = incarnation
         taken.bookmarks[partition] = bookmark
         return True

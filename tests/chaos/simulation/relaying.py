@@ -61,6 +61,7 @@ def fence(tx: Transaction, name: str, epoch: int) -> list[Row]:
     if row is None or row["epoch"] != epoch:
         return []
     tx.lock("leases", name, KEY_SHARE)
+    tx.bounded = True
     return [{"epoch": epoch}]
 
 
