@@ -3,7 +3,11 @@
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 USES_EVERYTHING = """
 from kernel.testing.fixtures import token
@@ -13,9 +17,15 @@ def test_that_needs_a_key_and_a_database(postgres_server):
 """
 
 
-def test_a_run_leaves_nothing_in_the_folder_for_temporary_files(tmp_path: Path) -> None:
-    temporary, test = tmp_path / "t", tmp_path / "test_it.py"
-    temporary.mkdir()
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """With a short name, since the address of a socket is in it."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_a_run_leaves_nothing_in_the_folder_for_temporary_files(tmp_path: Path, temporary: Path) -> None:
+    test = tmp_path / "test_it.py"
     test.write_text(USES_EVERYTHING)
     words = [
         "-n",

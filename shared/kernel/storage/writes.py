@@ -1,20 +1,17 @@
 """What a decided batch writes: everything of the log in one statement, then the views."""
 
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from pydantic_core import to_json
-
 from kernel.domain.provenance import Provenance
 from kernel.domain.recorded import Recorded
-from kernel.storage import log
+from kernel.storage import log, parameters
 from kernel.storage.catalog import Catalog
 from kernel.storage.database import Connection
 from kernel.storage.decisions import Decisions
 from kernel.storage.keys import seal
-from kernel.storage.known import Decided, Draft, Known, PersonKey, UniqueKey
+from kernel.storage.known import Draft, Known, PersonKey
 from kernel.storage.views import Rows
 
 # Parts of one statement: each further round trip costs as much as the decision of a command.
@@ -69,23 +66,23 @@ async def write(
     """Answers the facts as recorded, in the order of the log."""
     drafts = decisions.drafts
     sealed, keys = _seal(catalog, known, drafts)
-    claims = _claims(decisions)
+    claims = parameters.claims(decisions)
     if not (drafts or claims):
         return []
     provenances = [_provenance(draft) for draft in drafts]
-    events = [_event(*one) for one in zip(drafts, sealed, provenances, strict=True)]
-    freed, taken = _unique(decisions)
-    forgotten, awaited = _timers(known, decisions)
+    events = [parameters.event(*one) for one in zip(drafts, sealed, provenances, strict=True)]
+    freed, taken = parameters.unique(decisions)
+    forgotten, awaited = parameters.timers(known, decisions)
     places = await connection.fetch(
         _WRITE,
-        *_columns(events, 10),
-        *_columns(_streams(decisions, sealed), 4),
-        *_columns(keys, 2),
-        *_columns(claims, 7),
-        *_columns(freed, 2),
-        *_columns(taken, 3),
-        *_columns(forgotten, 2),
-        *_columns(awaited, 4),
+        *parameters.columns(events, 10),
+        *parameters.columns(parameters.streams(decisions, sealed), 4),
+        *parameters.columns(keys, 2),
+        *parameters.columns(claims, 7),
+        *parameters.columns(freed, 2),
+        *parameters.columns(taken, 3),
+        *parameters.columns(forgotten, 2),
+        *parameters.columns(awaited, 4),
     )
     recorded = _recorded(drafts, provenances, places)
     if drafts:
@@ -103,10 +100,6 @@ async def erase(
     await connection.execute(_SHRED, persons)
     for view in views:
         await view.statements.blank(connection, tables[view.name], persons)
-
-
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> Sequence[Sequence[Any]]:
-    return list(zip(*rows, strict=True)) if rows else [()] * width
 
 
 def _seal(
@@ -131,23 +124,6 @@ def _seal(
     return sealed, new
 
 
-def _event(draft: Draft, sealed: str | None, provenance: Provenance) -> tuple[Any, ...]:
-    """In the order of the statement."""
-    encoded = draft.encoded
-    return (
-        draft.stream_id,
-        draft.version,
-        draft.event_id,
-        encoded.type,
-        encoded.schema_version,
-        encoded.data,
-        to_json({str(draft.person_id): sealed}).decode() if sealed else None,
-        personal_digest(draft.person_id, sealed),
-        log.meta_json(provenance),
-        draft.occurred_at,
-    )
-
-
 def _recorded(
     drafts: Sequence[Draft], provenances: Sequence[Provenance], rows: Sequence[Mapping[str, Any]]
 ) -> list[Recorded[Any]]:
@@ -170,11 +146,6 @@ def _recorded(
     return recorded
 
 
-def personal_digest(person_id: UUID, sealed: str | None) -> bytes | None:
-    """What the log's digest covers in place of the sealed object, so that a redaction leaves it valid."""
-    return sha256(person_id.bytes + sealed.encode()).digest() if sealed else None
-
-
 def _provenance(draft: Draft) -> Provenance:
     intent = draft.intent
     return Provenance(
@@ -185,63 +156,6 @@ def _provenance(draft: Draft) -> Provenance:
         traceparent=intent.traceparent,
         claimed_at=draft.claimed_at,
     )
-
-
-def _streams(decisions: Decisions, sealed: Sequence[str | None]) -> list[tuple[UUID, str, int, int]]:
-    """Id, category, version and what the new facts weigh."""
-    weights: dict[UUID, int] = {}
-    for draft, text in zip(decisions.drafts, sealed, strict=True):
-        # A load brings about 300 bytes of ids, times and provenance beside the body.
-        weight = 300 + draft.intent.weight + len(text or "")
-        weights[draft.stream_id] = weights.get(draft.stream_id, 0) + weight
-    tips = decisions.tips
-    return [(i, tips[i].aggregate.category, tips[i].version, weight) for i, weight in weights.items()]
-
-
-def _claims(decisions: Decisions) -> list[tuple[Any, ...]]:
-    """Of every intent that was not refused, in the order of the statement."""
-    return [
-        (
-            intent.actor,
-            intent.key,
-            intent.fingerprint,
-            intent.command_id,
-            intent.status,
-            outcome.stream_id,
-            outcome.version,
-        )
-        for intent, outcome in zip(decisions.intents, decisions.outcomes, strict=True)
-        if isinstance(outcome, Decided)
-    ]
-
-
-def _unique(decisions: Decisions) -> tuple[list[UniqueKey], list[tuple[str, bytes, UUID]]]:
-    """The values that nobody has any more, and those that have a new holder."""
-    freed = [key for key, stream_id in decisions.unique.items() if stream_id is None]
-    taken = [(*key, stream_id) for key, stream_id in decisions.unique.items() if stream_id is not None]
-    return freed, taken
-
-
-def _timers(
-    known: Known, decisions: Decisions
-) -> tuple[list[tuple[UUID, str]], list[tuple[UUID, str, str, Any]]]:
-    """What is no longer awaited, and what is awaited from now on."""
-    gone: list[tuple[UUID, str]] = []
-    due: list[tuple[UUID, str, str, Any]] = []
-    for stream_id, tip in decisions.tips.items():
-        timers = tip.aggregate.timers
-        if timers is None:
-            continue
-        stream = known.streams[stream_id]
-        before = timers.due(stream.state) if stream else {}
-        after = timers.due(tip.state)
-        gone += [(stream_id, kind) for kind in before if kind not in after]
-        due += [
-            (stream_id, kind, tip.aggregate.category, at)
-            for kind, at in after.items()
-            if before.get(kind) != at
-        ]
-    return gone, due
 
 
 async def _views(

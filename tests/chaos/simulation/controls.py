@@ -14,7 +14,7 @@ from kernel.messaging.parking import Parking
 from kernel.messaging.relay import Relay
 from kernel.messaging.service import Service
 from kernel.messaging.tracker import Tracker
-from kernel.storage import committer, log, writes
+from kernel.storage import committer, log, parameters, writes
 from kernel.storage.lease import Lease
 from kernel.storage.loading import Loader
 
@@ -79,7 +79,7 @@ CONTROLS: Sequence[Control] = (
         (
             (committer, "Batch", planted_writers.LateClaims),
             (writes, "write", planted_writers.write_without_claims),
-            (writes, "_claims", planted_writers.no_claims),
+            (parameters, "claims", planted_writers.no_claims),
         ),
         ("a command was carried out twice",),
     ),

@@ -99,7 +99,7 @@ async def record_by_cache(self: Tracker, taken: Taken, record: PublicRecord, off
     bookmark = self._bookmarks.of(partition)
     taken.bookmarks[partition] = bookmark
     bookmark.offset = offset
-    if not await self._same_log(taken, partition, record.incarnation, record.position, record.partition):
+    if not await self._same_log(taken, partition, record.incarnation, record.position, known=False):
         return
     seen: OrderedDict[UUID, None] = self.__dict__.setdefault("seen", OrderedDict())
     if record.event_id not in seen:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from kernel.storage import log, writes
+from kernel.storage import log, parameters, writes
 from kernel.storage.batch import Batch, Outcome, Within
 from kernel.storage.database import Connection
 from kernel.storage.known import PersonKey
@@ -16,7 +16,7 @@ from tests.chaos.simulation.statements import of_backend
 from tests.chaos.simulation.store import LOG
 
 LATE_LOCK = f"SELECT pg_advisory_xact_lock({log.LOG_LOCK})"
-_begin, _write, _claims = log.begin, writes.write, writes._claims
+_begin, _write, _claims = log.begin, writes.write, parameters.claims
 
 
 @of_backend(LATE_LOCK)

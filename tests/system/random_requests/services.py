@@ -107,10 +107,10 @@ async def _of_opportunities(client: httpx.AsyncClient, operation: str) -> str | 
 
 
 async def _of_the_desk(client: httpx.AsyncClient, operation: str) -> str | None:
-    if operation == "complaints.read" or operation.startswith("complaints."):
-        return await of_the_desk.record_for(client, operation) or str(
-            (await of_the_desk.register(client))["id"]
-        )
+    if operation in of_the_desk.OPERATIONS:
+        return await of_the_desk.record_for(client, operation)
+    if operation.startswith("complaints."):
+        return str((await of_the_desk.register(client))["id"])
     return None
 
 
