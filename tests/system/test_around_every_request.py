@@ -76,9 +76,6 @@ async def test_probes_and_figures_of_the_process_need_no_token(app: FastAPI) -> 
     assert "crm_http_requests_total{" in metrics
 
 
-@pytest.mark.xfail(
-    strict=False, reason="of flat routes the framework tells no context; each read is 'unmatched'"
-)
 async def test_reads_are_counted_by_their_route(client: httpx.AsyncClient) -> None:
     await client.get("/v1/feed")
     assert 'route="/v1/feed"' in (await client.get("/metrics")).text

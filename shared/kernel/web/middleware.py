@@ -4,7 +4,6 @@ import os
 import time
 from functools import cache
 from re import compile as regex
-from typing import Any
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -127,8 +126,6 @@ def _limited(receive: Receive, limit: int) -> Receive:
 
 
 def _route(scope: Scope) -> str:
-    """The route's template: `scope["route"]` would give it without its router's prefix."""
-    if "crm.route" in scope:
-        return str(scope["crm.route"])
-    context: Any = scope.get("fastapi", {}).get("effective_route_context")
-    return getattr(context, "path", None) or "unmatched"
+    """The route's template, whoever has found it."""
+    known: str | None = scope.get("crm.route") or getattr(scope.get("route"), "path", None)
+    return known or "unmatched"
