@@ -7,12 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import commands, library, memory, rebuild, visible
+from tests.bench import commands, library, memory, rebuild, relaying, visible
 from tests.bench.figures import Figure, machine, show, write
 from tests.bench.setting import NotPossible, Setting, setting
 
 BENCHES: dict[str, Callable[[Setting], Iterator[Figure]]] = {
-    bench.NAME: bench.run for bench in (commands, library, visible, rebuild, memory)
+    bench.NAME: bench.run for bench in (commands, library, visible, relaying, rebuild, memory)
 }
 
 

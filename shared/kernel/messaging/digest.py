@@ -5,19 +5,20 @@ The encoding is our own and versioned: never `row::text`, which changes with set
 
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from json import dumps
+from json import JSONEncoder
 
 from kernel.storage.log import StoredEvent
 
 VERSION = b"1"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_ENCODER = JSONEncoder(sort_keys=True, separators=(",", ":"))
 START = sha256(b"guanxi log digest " + VERSION).digest()
 
 
 def extend(digest: bytes, event: StoredEvent) -> bytes:
     """The digest after one more event. `personal_digest` stands for the sealed object, so a redaction keeps it."""
-    said = dumps(
+    said = _ENCODER.encode(
         [
             event.position,
             str(event.stream_id),
@@ -30,8 +31,6 @@ def extend(digest: bytes, event: StoredEvent) -> bytes:
             event.meta,
             (event.occurred_at - _EPOCH) // _MICROSECOND,
             (event.recorded_at - _EPOCH) // _MICROSECOND,
-        ],
-        sort_keys=True,
-        separators=(",", ":"),
+        ]
     )
     return sha256(digest + said.encode()).digest()

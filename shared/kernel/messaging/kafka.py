@@ -28,6 +28,7 @@ Header = tuple[str, bytes]
 MIB = 1024 * 1024
 CLIENT_ID = "guanxi"
 JSON = b"application/json"
+CONTENT: Header = ("content-type", JSON)
 _END_WITHIN = 1.0
 
 
@@ -110,7 +111,7 @@ def encode(message: PublicRecord | Heartbeat, last: UUID | None = None) -> Encod
 
 
 def _headers(said: Mapping[str, str]) -> list[Header]:
-    return [("content-type", JSON), *((f"ce_{name}", value.encode()) for name, value in said.items())]
+    return [CONTENT, *[(f"ce_{name}", value.encode()) for name, value in said.items()]]
 
 
 def _beat(beat: Heartbeat, last: UUID | None) -> dict[str, str]:

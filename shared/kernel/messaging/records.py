@@ -140,13 +140,15 @@ def attributes(record: PublicRecord) -> dict[str, Any]:
         "partitionkey": str(record.stream_id),
         "correlationid": record.correlation_id,
         "causationid": record.causation_id,
-        "traceparent": record.traceparent,
         "position": str(record.position),
-        "previous": None if record.previous is None else str(record.previous),
         "incarnation": str(record.incarnation),
         "recordedtime": timestamp(record.recorded_at),
     }
-    return {name: value for name, value in said.items() if value is not None}
+    if record.previous is not None:
+        said["previous"] = str(record.previous)
+    if record.traceparent is not None:
+        said["traceparent"] = record.traceparent
+    return said
 
 
 def cloud_event(record: PublicRecord) -> dict[str, Any]:

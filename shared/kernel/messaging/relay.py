@@ -31,6 +31,8 @@ log = structlog.get_logger()
 MOST_EVENTS = 1000
 _POLL = 0.01
 _IDLE_POLL = 0.05
+# Without a broker nobody waits for the row: it only keeps the digest and the erasures.
+_FEED_POLL = 0.25
 _HEARTBEAT_EVERY = 1.0
 
 
@@ -94,9 +96,8 @@ class Relay:
                 beaten = loop.time()
                 await beat(connection, lease, outlet, self._node.service.name, progress, digest, told)
             if len(events) < MOST_EVENTS:
-                # Without a broker nobody waits for the row: it only keeps the digest and the erasures.
-                pause = _POLL if outlet and loop.time() - busy < 5 else _IDLE_POLL
-                await asyncio.sleep(pause)
+                pause = _POLL if loop.time() - busy < 5 else _IDLE_POLL
+                await asyncio.sleep(pause if outlet else _FEED_POLL)
 
     async def _pass_on(
         self,
