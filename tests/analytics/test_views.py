@@ -154,6 +154,25 @@ async def test_a_view_parks_the_stream_it_cannot_take_and_the_others_flow(url: s
         await must_be_counted(teller, replace(told, deals=without), SHANGHAI)
 
 
+async def test_a_body_that_does_not_fit_holds_up_its_stream_where_it_is_heard_and_nowhere_else(
+    teller: Teller,
+) -> None:
+    told = world(Random(3))
+    deal = told.deals[0][0][0].opportunity_id
+    unheard = public.ExpectedCloseChanged(
+        opportunity_id=deal, expected_close=None, previous_expected_close=None
+    )
+    records = teller.records([[(unheard, TIMES[3])], *told.histories])
+    records[0] = replace(records[0], data={"expected_close": "soon"})
+    ill = next(n for n, r in enumerate(records) if n and r.stream_id == told.deals[1][0][0].opportunity_id)
+    records[ill] = replace(records[ill], data={})
+    await teller.hear(records)
+    assert {(view, stream) for view, stream, _, _ in await parked(teller)} == {
+        ("deals", records[ill].stream_id)
+    }
+    await must_be_counted(teller, replace(told, deals=[told.deals[0], *told.deals[2:]]), SHANGHAI)
+
+
 async def test_a_record_that_no_view_knows_is_stored_and_counts_nowhere(teller: Teller) -> None:
     told = world(Random(1))
     records = teller.records(told.histories)

@@ -12,7 +12,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from kernel.messaging import cells as kernel_cells
-from kernel.messaging.cells import SEPARATOR
+from kernel.messaging.cells import SEPARATOR, fold
 from kernel.messaging.received import HEAD, Received
 from kernel.messaging.service import Node
 from kernel.storage.catalog import ViewUnknown
@@ -117,13 +117,13 @@ class Knowledge:
         folded: dict[str, dict[UUID, Any]] = {view.name: {} for view in views}
         blocked: set[tuple[str, UUID]] = set()
         async for page in Received(sources).read(self.connection, upto=upto):
-            for heard in page:
-                for view in views:
-                    states = folded[view.name]
+            for view in views:
+                states = folded[view.name]
+                for heard in view.heard(page):
+                    if (view.name, heard.stream_id) in blocked:
+                        continue
                     try:
-                        key = view.key(heard)
-                        if key is not None and (view.name, heard.stream_id) not in blocked:
-                            states[key] = view.project(states.get(key, view.initial), heard)
+                        fold(view, [heard], states)
                     except _OF_THE_VIEW:
                         blocked.add((view.name, heard.stream_id))
         return folded

@@ -24,16 +24,15 @@ metadata = analytics_metadata()
 State = TypeVar("State")
 
 
-def of(union: object, key: Callable[[Any], UUID]) -> Callable[[Heard], UUID | None]:
-    """The entity of those facts that a view hears; None for all others."""
-    heard_types = frozenset(members(union))
-    return lambda heard: key(heard.fact) if type(heard.fact) in heard_types else None
+def by(key: Callable[[Any], UUID]) -> Callable[[Heard], UUID]:
+    return lambda heard: key(heard.fact)
 
 
 pipelines = Cells(
     "pipelines",
     initial=pipeline.BLANK,
-    key=of(PipelineDefined, pipeline.key),
+    hears=frozenset(members(PipelineDefined)),
+    key=by(pipeline.key),
     project=pipeline.project,
     contribute=pipeline.contribute,
 ).attach(metadata)
@@ -41,7 +40,8 @@ pipelines = Cells(
 deals = Cells(
     "deals",
     initial=deal.BLANK,
-    key=of(deal.DealFact, deal.key),
+    hears=frozenset(members(deal.DealFact)),
+    key=by(deal.key),
     project=deal.project,
     contribute=funnel.contribute,
 ).attach(metadata)
@@ -49,7 +49,9 @@ deals = Cells(
 customers = Cells(
     "customers",
     initial=retention.BLANK,
-    key=of(retention.CustomerFact, retention.key),
+    hears=frozenset(members(retention.CustomerFact)),
+    key=by(retention.key),
+    across="customer_id",
     project=retention.project,
     contribute=retention.contribute,
 ).attach(metadata)
@@ -57,7 +59,8 @@ customers = Cells(
 complaints = Cells(
     "complaints",
     initial=complaint.BLANK,
-    key=of(complaint.ComplaintFact, complaint.key),
+    hears=frozenset(members(complaint.ComplaintFact)),
+    key=by(complaint.key),
     project=complaint.project,
     contribute=service.contribute,
 ).attach(metadata)
@@ -65,7 +68,8 @@ complaints = Cells(
 orders = Cells(
     "orders",
     initial=kpis.BLANK,
-    key=of(kpis.OrderFact, kpis.key),
+    hears=frozenset(members(kpis.OrderFact)),
+    key=by(kpis.key),
     project=kpis.project,
     contribute=kpis.contribute,
 ).attach(metadata)

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from operator import add, sub
+from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -44,11 +45,11 @@ _DELETE_CELLS = 'DELETE FROM "{}" WHERE key = ANY($1::text[])'
 class Unreadable:
     """In the place of a fact whose body does not fit its contract."""
 
+    contract: type
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """A record as analytics has it: `position` is the place in its own log, `fact` the contract."""
 
     source: str
@@ -63,14 +64,20 @@ class Heard:
 
 @dataclass(frozen=True, eq=False)
 class Cells(Generic[State]):
-    """`key` names the entity that a record concerns, or None when it concerns no one here."""
+    """`key` names the entity that a record concerns; all records of one stream concern the same entity.
+
+    `hears`: the contracts that are of interest; None: all of them. `across` is needed where an entity's records lie
+    in several streams: the contracts' field with the entity's id.
+    """
 
     name: str
     initial: State
-    key: Callable[[Heard], UUID | None]
+    key: Callable[[Heard], UUID]
     project: Callable[[State, Heard], State]
     contribute: Callable[[State, ZoneInfo], Mapping[CellKey, Numbers]]
     shape: int = 1
+    hears: frozenset[type] | None = None
+    across: str | None = None
 
     def attach(self, metadata: MetaData) -> "Cells[State]":
         for_states, for_cells = self.tables(self.shape)
@@ -88,6 +95,17 @@ class Cells(Generic[State]):
 
     def tables(self, version: int) -> tuple[str, str]:
         return f"{self.name}_states_{version}", f"{self.name}_cells_{version}"
+
+    def heard(self, records: Iterable[Heard]) -> list[Heard]:
+        """Those of interest here, the unreadable among them included."""
+        if self.hears is None:
+            return list(records)
+        hears = self.hears
+        return [
+            record
+            for record in records
+            if (record.fact.contract if type(record.fact) is Unreadable else type(record.fact)) in hears
+        ]
 
     @cached_property
     def adapter(self) -> TypeAdapter[State]:
@@ -110,14 +128,12 @@ class CellWriter:
         self.states.clear()
 
     async def apply(self, connection: Connection, records: Sequence[Heard]) -> None:
-        concerned = [(key, record) for record in records if (key := self.view.key(record)) is not None]
-        if not concerned:
-            return
-        await self._load(connection, {key for key, _ in concerned})
-        before = {key: self.states[key] for key, _ in concerned}
+        """`records` are such as the view hears."""
+        keys = list(map(self.view.key, records))
+        before = await self._load(connection, dict.fromkeys(keys))
         after = dict(before)
         project, initial = self.view.project, self.view.initial
-        for key, record in concerned:
+        for key, record in zip(keys, records, strict=True):
             state = after[key]
             after[key] = project(initial if state is None else state, record)
         await self._write(connection, before, after)
@@ -125,69 +141,59 @@ class CellWriter:
         while len(self.states) > _REMEMBERED:
             self.states.popitem(last=False)
 
-    async def _load(self, connection: Connection, keys: set[UUID]) -> None:
-        unknown = [key for key in keys if key not in self.states]
+    async def _load(self, connection: Connection, keys: Iterable[UUID]) -> dict[UUID, Any]:
+        """What the table has of these; None where it has nothing."""
+        unknown = []
         for key in keys:
             if key in self.states:
                 self.states.move_to_end(key)
-        if not unknown:
-            return
-        table, _ = self.view.tables(self.version)
-        self.states.update(dict.fromkeys(unknown))
-        for row in await connection.fetch(_LOAD_STATES.format(table), unknown):
-            self.states[row["id"]] = self.view.adapter.validate_json(row["state"])
+            else:
+                unknown.append(key)
+        if unknown:
+            table, _ = self.view.tables(self.version)
+            self.states.update(dict.fromkeys(unknown))
+            for row in await connection.fetch(_LOAD_STATES.format(table), unknown):
+                self.states[row["id"]] = self.view.adapter.validate_json(row["state"])
+        return {key: self.states[key] for key in keys}
 
     async def _write(
         self, connection: Connection, before: Mapping[UUID, Any], after: Mapping[UUID, Any]
     ) -> None:
-        delta: dict[CellKey, Numbers] = {}
-        changed: dict[UUID, Any] = {}
+        states_table, cells_table = self.view.tables(self.version)
         contribute, zone = self.view.contribute, self.zone
-        for key, state in after.items():
-            old = before[key]
-            if state == old:
-                continue
-            changed[key] = state
-            added, removed = contribute(state, zone), {} if old is None else contribute(old, zone)
-            for cell in added.keys() | removed.keys():
-                new, gone = added.get(cell), removed.get(cell)
-                if new != gone:
-                    _accumulate(delta, cell, new, gone)
+        changed = {key: state for key, state in after.items() if state != before[key]}
+        delta: dict[CellKey, Numbers] = {}
+        for key, state in changed.items():
+            for cell, numbers in contribute(state, zone).items():
+                held = delta.get(cell)
+                delta[cell] = numbers if held is None else _each(add, held, numbers)
+            if before[key] is not None:
+                for cell, numbers in contribute(before[key], zone).items():
+                    delta[cell] = _each(sub, delta.get(cell, ()), numbers)
         if changed:
-            await self._write_states(connection, changed)
-        if delta:
-            await self._write_cells(connection, delta)
-
-    async def _write_states(self, connection: Connection, changed: Mapping[UUID, Any]) -> None:
-        table, _ = self.view.tables(self.version)
-        dump = self.view.adapter.dump_json
-        await connection.execute(
-            _WRITE_STATES.format(table),
-            list(changed),
-            [dump(state).decode() for state in changed.values()],
+            dump = self.view.adapter.dump_json
+            states = [dump(state).decode() for state in changed.values()]
+            await connection.execute(_WRITE_STATES.format(states_table), list(changed), states)
+        await _write_cells(
+            connection,
+            cells_table,
+            {SEPARATOR.join(k): numbers for k, numbers in delta.items() if any(numbers)},
         )
 
-    async def _write_cells(self, connection: Connection, delta: Mapping[CellKey, Numbers]) -> None:
-        """One writer owns the cells, so they are read, summed here and written back."""
-        _, table = self.view.tables(self.version)
-        keys = {SEPARATOR.join(key): key for key in delta}
-        held = await load_cells(connection, table, list(keys))
-        summed = {text: _plus(held.get(text), delta[key]) for text, key in keys.items()}
-        gone = [text for text, numbers in summed.items() if not any(numbers)]
-        kept = [text for text, numbers in summed.items() if any(numbers)]
-        if kept:
-            await connection.execute(
-                _WRITE_CELLS.format(table),
-                kept,
-                ["{" + ",".join(map(str, summed[text])) + "}" for text in kept],
-            )
-        if gone:
-            await connection.execute(_DELETE_CELLS.format(table), gone)
 
-
-async def load_cells(connection: Connection, table: str, keys: Sequence[str]) -> dict[str, Numbers]:
-    rows = await connection.fetch(_LOAD_CELLS.format(table), keys)
-    return {row["key"]: tuple(row["numbers"]) for row in rows}
+async def _write_cells(connection: Connection, table: str, delta: Mapping[str, Numbers]) -> None:
+    """One writer owns the cells, so they are read, summed here and written back."""
+    if not delta:
+        return
+    summed = dict(delta)
+    for row in await connection.fetch(_LOAD_CELLS.format(table), list(delta)):
+        summed[row["key"]] = _each(add, tuple(row["numbers"]), delta[row["key"]])
+    kept = {key: numbers for key, numbers in summed.items() if any(numbers)}
+    if kept:
+        texts = ["{" + ",".join(map(str, numbers)) + "}" for numbers in kept.values()]
+        await connection.execute(_WRITE_CELLS.format(table), list(kept), texts)
+    if len(kept) < len(summed):
+        await connection.execute(_DELETE_CELLS.format(table), [key for key in summed if key not in kept])
 
 
 def fold(
@@ -197,25 +203,13 @@ def fold(
     states = {} if states is None else states
     for record in records:
         key = view.key(record)
-        if key is not None:
-            states[key] = view.project(states.get(key, view.initial), record)
+        states[key] = view.project(states.get(key, view.initial), record)
     return states
 
 
-def _accumulate(
-    delta: dict[CellKey, Numbers], cell: CellKey, new: Numbers | None, gone: Numbers | None
-) -> None:
-    difference = _minus(new or (), gone or ())
-    delta[cell] = _plus(delta.get(cell), difference)
-
-
-def _plus(one: Numbers | None, other: Numbers) -> Numbers:
-    if one is None:
-        return other
-    if len(one) < len(other):
-        one, other = other, one
-    return tuple(a + b for a, b in zip(one, other, strict=False)) + one[len(other) :]
-
-
-def _minus(one: Numbers, other: Numbers) -> Numbers:
-    return _plus(one, tuple(-number for number in other))
+def _each(how: Callable[[int, int], int], one: Numbers, other: Numbers) -> Numbers:
+    """Place by place; the shorter one goes on in noughts."""
+    if len(one) != len(other):
+        width = max(len(one), len(other))
+        one, other = one + (0,) * (width - len(one)), other + (0,) * (width - len(other))
+    return tuple(map(how, one, other))

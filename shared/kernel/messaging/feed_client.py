@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 import httpx
+from pydantic_core import from_json
 
 from kernel.messaging.records import PublicRecord, from_attributes
 from kernel.messaging.sources import FEED_PARTITION, NO_INCARNATION, Arrival, Bookmarks, Mark, Place
@@ -44,7 +45,9 @@ class FeedClient:
             counting = tuple(UUID(incarnation) for incarnation in gone["counting"])
             raise FeedGone(Place(UUID(gone["incarnation"]), gone["position"], counting))
         answer.raise_for_status()
-        records = [from_attributes(said, said["data"], said["partition"]) for said in answer.json()]
+        records = [
+            from_attributes(said, said["data"], said["partition"]) for said in from_json(answer.content)
+        ]
         stated = answer.headers["Feed-Incarnation"]
         return records, Mark(
             FEED_PARTITION,

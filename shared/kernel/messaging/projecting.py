@@ -4,6 +4,7 @@ Storing a record never fails because of a view: each view runs in a savepoint of
 """
 
 from collections.abc import Sequence
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -129,12 +130,22 @@ async def empty(connection: Connection, writer: CellWriter) -> None:
 
 
 async def follow(connection: Connection, writer: CellWriter, heard: Sequence[Heard]) -> None:
-    """Applies the records to one view; what it cannot take is parked, in order, and the rest is applied."""
+    """Applies to one view what it hears; what it cannot take is parked, in order, and the rest is applied."""
+    mine = writer.view.heard(heard)
+    if not mine:
+        return
     parking = Parking(writer.view.name, writer.version)
     blocked = await parking.streams(connection)
+    await parking.park(connection, await _apply(connection, writer, mine, blocked))
+
+
+async def _apply(
+    connection: Connection, writer: CellWriter, records: Sequence[Heard], blocked: set[UUID]
+) -> list[Parkable]:
+    """A batch that the view cannot take is halved until the record at fault stands alone: that one is parked."""
     parked: list[Parkable] = []
     rest: list[Heard] = []
-    for record in heard:
+    for record in records:
         if record.stream_id in blocked:
             parked.append(_parkable(record, BEHIND))
         elif isinstance(record.fact, Unreadable):
@@ -142,24 +153,15 @@ async def follow(connection: Connection, writer: CellWriter, heard: Sequence[Hea
             parked.append(_parkable(record, record.fact.why))
         else:
             rest.append(record)
-    error = await _try(connection, writer, rest)
-    if error is not None:
-        parked += await _one_by_one(connection, writer, rest)
-    await parking.park(connection, parked)
-
-
-async def _one_by_one(connection: Connection, writer: CellWriter, records: Sequence[Heard]) -> list[Parkable]:
-    parked: list[Parkable] = []
-    blocked = set()
-    for record in records:
-        if record.stream_id in blocked:
-            parked.append(_parkable(record, BEHIND))
-            continue
-        error = await _try(connection, writer, [record])
-        if error is not None:
-            log.error("record_parked", view=writer.view.name, position=record.position, error=repr(error))
-            blocked.add(record.stream_id)
-            parked.append(_parkable(record, repr(error)))
+    error = await _try(connection, writer, rest) if rest else None
+    if error is not None and len(rest) == 1:
+        log.error("record_parked", view=writer.view.name, position=rest[0].position, error=repr(error))
+        blocked.add(rest[0].stream_id)
+        parked.append(_parkable(rest[0], repr(error)))
+    elif error is not None:
+        middle = len(rest) // 2
+        for half in (rest[:middle], rest[middle:]):
+            parked += await _apply(connection, writer, half, blocked)
     return parked
 
 

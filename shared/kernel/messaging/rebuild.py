@@ -3,8 +3,8 @@
 Filling is a follower of its own: each page is one transaction with its bookmark, so a stopped rebuild goes on.
 """
 
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
+from time import monotonic
 from typing import Protocol
 
 import structlog
@@ -15,14 +15,16 @@ from kernel.storage.database import Connection, Database
 log = structlog.get_logger()
 
 Progress = Callable[[int, int], None]
-_BOOKMARK = """
-SELECT position FROM checkpoints WHERE follower = $1 AND version = $2 AND source = 'log' AND partition = 0
-"""
+_BOOKMARK = (
+    "SELECT position FROM checkpoints WHERE follower = $1 AND version = $2 AND source = $3 AND partition = 0"
+)
 _MOVE = """
 INSERT INTO checkpoints (follower, version, source, partition, incarnation, position)
-VALUES ($1, $2, 'log', 0, '00000000-0000-0000-0000-000000000000', $3)
+VALUES ($1, $2, $3, 0, '00000000-0000-0000-0000-000000000000', $4)
 ON CONFLICT (follower, version, source, partition) DO UPDATE SET position = excluded.position, updated_at = now()
 """
+# A bookmark of a filling: everything up to this position of the log is applied.
+LOG = "log"
 _BEGUN = """
 SELECT version FROM views
 WHERE name = $1 AND NOT live AND version > (SELECT version FROM views WHERE name = $1 AND live)
@@ -41,12 +43,8 @@ class NotEqual(Exception):
     """The rebuilt view is not what an independent fold gives: the live one stays."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """One page of the log applied."""
-
-    position: int
-    records: int
+class Overtaken(Exception):
+    """What was filled no longer counts, because a source was restored meanwhile."""
 
 
 class Target(Protocol):
@@ -64,12 +62,24 @@ class Target(Protocol):
         """The last position of the log that the view follows."""
         ...
 
-    def fill(self, connection: Connection, version: int, after: int) -> AsyncIterator[Filled]:
-        """Applies the log after a position, page by page; each page is yielded before its transaction ends."""
+    async def load(
+        self, database: Database, connection: Connection, version: int, progress: Progress
+    ) -> None:
+        """Applies the bulk of the log in whatever order is fastest, or nothing; leaves the bookmark where that is.
+
+        What was overtaken is made empty first.
+        """
+        ...
+
+    async def fill(self, connection: Connection, version: int, after: int, upto: int) -> int:
+        """Applies the next page of the log, and answers up to which position everything is applied then.
+
+        Raises `Overtaken` when it cannot go on from there.
+        """
         ...
 
     async def differences(self, connection: Connection, version: int, upto: int) -> int:
-        """How many rows differ from a fold that shares nothing with `fill` but the view's own functions."""
+        """How many rows differ from a fold that shares nothing with filling but the view's own functions."""
         ...
 
 
@@ -77,15 +87,31 @@ async def rebuild(database: Database, target: Target, progress: Progress) -> int
     """Answers the version that is live now. Raises `NotEqual` and leaves the live one when the proof fails."""
     async with database.driver() as connection:
         version = await _version(connection, target)
-        position = await _fill(connection, target, version, progress)
-        different = await target.differences(connection, version, position)
-        if different:
-            raise NotEqual(f"{different} rows of {target.name} version {version} differ from a fold")
-        # What came during the proof is applied before the lock is taken, so that it is held for a moment only.
-        position = await _fill(connection, target, version, progress)
-        await _hand_over(connection, target, version, position)
+        while True:
+            try:
+                await _make(database, connection, target, version, progress)
+                break
+            except Overtaken:
+                log.warning("rebuild_overtaken", name=target.name, version=version)
     log.info("view_rebuilt", name=target.name, version=version)
     return version
+
+
+async def _make(
+    database: Database, connection: Connection, target: Target, version: int, progress: Progress
+) -> None:
+    began = monotonic()
+    await target.load(database, connection, version, progress)
+    position = await _fill(connection, target, version, progress)
+    filled = monotonic()
+    different = await target.differences(connection, version, position)
+    if different:
+        raise NotEqual(f"{different} rows of {target.name} version {version} differ from a fold")
+    seconds = {"filled_in": round(filled - began, 3), "proved_in": round(monotonic() - filled, 3)}
+    log.info("view_proved", name=target.name, version=version, upto=position, **seconds)
+    # What came during the proof is applied before the lock is taken, so that it is held for a moment only.
+    await _fill(connection, target, version, progress)
+    await _hand_over(connection, target, version)
 
 
 async def _version(connection: Connection, target: Target) -> int:
@@ -99,32 +125,41 @@ async def _version(connection: Connection, target: Target) -> int:
 
 
 async def _fill(connection: Connection, target: Target, version: int, progress: Progress) -> int:
-    position = await connection.fetchval(_BOOKMARK, target.name, version) or 0
+    position = await bookmark(connection, target.name, version) or 0
     end = await target.head(connection)
     progress(position, end)
     while position < end:
-        position = await _page(connection, target, version, position)
-        progress(position, max(end, position))
-    return int(position)
+        async with connection.transaction():
+            position = await _page(connection, target, version, position, end)
+        progress(position, end)
+    return position
 
 
-async def _page(connection: Connection, target: Target, version: int, after: int) -> int:
-    async with connection.transaction():
-        async for filled in target.fill(connection, version, after):
-            await connection.execute(_MOVE, target.name, version, filled.position)
-            return filled.position
-    return await target.head(connection)
+async def _page(connection: Connection, target: Target, version: int, after: int, upto: int) -> int:
+    position = await target.fill(connection, version, after, upto)
+    await move(connection, target.name, version, position)
+    return position
 
 
-async def _hand_over(connection: Connection, target: Target, version: int, position: int) -> None:
+async def _hand_over(connection: Connection, target: Target, version: int) -> None:
     """Nobody writes while the lock is held: what came meanwhile is applied, and the new version is the live one."""
     await log_.begin(connection)
     try:
-        async for filled in target.fill(connection, version, position):
-            position = filled.position
-        await connection.execute(_MOVE, target.name, version, position)
+        position = await bookmark(connection, target.name, version) or 0
+        end = await target.head(connection)
+        while position < end:
+            position = await _page(connection, target, version, position, end)
         await connection.execute(_SWITCH, target.name, version)
         await connection.execute("COMMIT")
     except BaseException:
         await connection.execute("ROLLBACK")
         raise
+
+
+async def bookmark(connection: Connection, name: str, version: int, source: str = LOG) -> int | None:
+    position: int | None = await connection.fetchval(_BOOKMARK, name, version, source)
+    return position
+
+
+async def move(connection: Connection, name: str, version: int, position: int, source: str = LOG) -> None:
+    await connection.execute(_MOVE, name, version, source, position)

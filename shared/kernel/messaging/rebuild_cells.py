@@ -1,15 +1,19 @@
-"""Rebuilding a view of sums from analytics' own log, and checking one against a fold in memory."""
+"""Rebuilding a view of sums from analytics' own log: the bulk of it stream by stream, then as it was heard."""
 
-from collections.abc import AsyncIterator
-from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from kernel.messaging.cells import SEPARATOR, AnyCells, CellWriter, fold
-from kernel.messaging.projecting import follow
-from kernel.messaging.rebuild import Filled
+from kernel.messaging.cells import AnyCells, CellWriter
+from kernel.messaging.projecting import empty, follow
+from kernel.messaging.proving import differences
+from kernel.messaging.rebuild import LOG, Overtaken, Progress, bookmark, move
 from kernel.messaging.received import HEAD, Received
-from kernel.storage.database import Connection
+from kernel.messaging.rereading import Rereading
+from kernel.storage.database import Connection, Database
+
+_OVERTAKEN = "SELECT EXISTS (SELECT FROM withdrawn WHERE position > $1)"
+_FORGET = "DELETE FROM checkpoints WHERE follower = $1 AND version = $2 AND source = ANY($3::text[])"
+# The bookmark of a loading: of what counts at the position in `LOG`, so many records are applied, stream by stream.
+_STREAMS = "streams"
 
 
 class CellsTarget:
@@ -20,7 +24,7 @@ class CellsTarget:
         self.shape = view.shape
         self.parameters = str(zone)
         self._view = view
-        self._received = received
+        self._log = Rereading(received, view)
         self._zone = zone
         self._writers: dict[int, CellWriter] = {}
 
@@ -31,43 +35,46 @@ class CellsTarget:
     async def head(self, connection: Connection) -> int:
         return int(await connection.fetchval(HEAD))
 
-    async def fill(self, connection: Connection, version: int, after: int) -> AsyncIterator[Filled]:
-        writer = self._writers.setdefault(version, CellWriter(self._view, version, self._zone))
-        async for page in self._received.read(connection, after=after):
-            try:
-                await follow(connection, writer, page)
-            except BaseException:
-                writer.forget()
-                raise
-            yield Filled(page[-1].position if page else await self.head(connection), len(page))
+    async def load(
+        self, database: Database, connection: Connection, version: int, progress: Progress
+    ) -> None:
+        """Stream by stream up to where the log stands, so that each entity is read, folded and written once."""
+        upto, done = await self._begun(connection, version)
+        if done is None:
+            return
+        async with database.driver() as reader, reader.transaction():
+            total = await self._log.count(reader, upto)
+            async for heard in self._log.streams(reader, upto, done):
+                done += len(heard)
+                async with connection.transaction():
+                    await follow(connection, self._writer(version), heard)
+                    await move(connection, self.name, version, done, _STREAMS)
+                progress(done, total)
+        await connection.execute(_FORGET, self.name, version, [_STREAMS])
+
+    async def _begun(self, connection: Connection, version: int) -> tuple[int, int | None]:
+        """Up to where a loading reads, and after how many records it is; None when it is at its end."""
+        async with connection.transaction():
+            upto = await bookmark(connection, self.name, version)
+            if upto is not None and await connection.fetchval(_OVERTAKEN, upto):
+                await empty(connection, self._writer(version))
+                await connection.execute(_FORGET, self.name, version, [LOG, _STREAMS])
+                upto = None
+            if upto is None:
+                upto = await self.head(connection)
+                await move(connection, self.name, version, upto)
+                await move(connection, self.name, version, 0, _STREAMS)
+            return upto, await bookmark(connection, self.name, version, _STREAMS)
+
+    async def fill(self, connection: Connection, version: int, after: int, upto: int) -> int:
+        if await connection.fetchval(_OVERTAKEN, after):
+            raise Overtaken
+        heard, position = await self._log.page(connection, after, upto)
+        await follow(connection, self._writer(version), heard)
+        return position
 
     async def differences(self, connection: Connection, version: int, upto: int) -> int:
-        states_table, cells_table = self._view.tables(version)
-        states: dict[UUID, Any] = {}
-        async for page in self._received.read(connection, upto=upto):
-            parked = await connection.fetch(
-                "SELECT DISTINCT stream_id FROM parked WHERE follower = $1 AND version = $2",
-                self.name,
-                version,
-            )
-            blocked = {row["stream_id"] for row in parked}
-            records = [record for record in page if record.stream_id not in blocked]
-            fold(self._view, records, states)
-        expected: dict[str, list[int]] = {}
-        for state in states.values():
-            for cell, numbers in self._view.contribute(state, self._zone).items():
-                held = expected.setdefault(SEPARATOR.join(cell), [0] * len(numbers))
-                expected[SEPARATOR.join(cell)] = [a + b for a, b in zip(held, numbers, strict=True)]
-        kept = {
-            row["key"]: list(row["numbers"])
-            for row in await connection.fetch(f'SELECT * FROM "{cells_table}"')
-        }
-        expected = {key: numbers for key, numbers in expected.items() if any(numbers)}
-        stored = {
-            row["id"]: self._view.adapter.validate_json(row["state"])
-            for row in await connection.fetch(f'SELECT id, state FROM "{states_table}"')
-        }
-        cells = [key for key in kept.keys() | expected.keys() if kept.get(key) != expected.get(key)]
-        return len(cells) + len(
-            [key for key in stored.keys() | states.keys() if stored.get(key) != states.get(key)]
-        )
+        return await differences(connection, self._view, self._log, self._zone, version, upto)
+
+    def _writer(self, version: int) -> CellWriter:
+        return self._writers.setdefault(version, CellWriter(self._view, version, self._zone))

@@ -1,14 +1,14 @@
 """Rebuilding a service's read model from its own log, and checking one against a fold of every stream."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 from kernel.domain.recorded import Recorded
-from kernel.messaging.rebuild import Filled
+from kernel.messaging.rebuild import Progress
 from kernel.storage import log as log_
 from kernel.storage.catalog import Catalog
-from kernel.storage.database import Connection
+from kernel.storage.database import Connection, Database
 from kernel.storage.loading import Loader
 from kernel.storage.views import Row, Rows
 
@@ -38,21 +38,23 @@ class RowsTarget:
     async def head(self, connection: Connection) -> int:
         return int(await connection.fetchval("SELECT coalesce(max(position), 0) FROM events"))
 
-    async def fill(self, connection: Connection, version: int, after: int) -> AsyncIterator[Filled]:
+    async def load(
+        self, database: Database, connection: Connection, version: int, progress: Progress
+    ) -> None:
+        """Nothing: every event of the log is read anyway, and a row is cheap to write again."""
+
+    async def fill(self, connection: Connection, version: int, after: int, upto: int) -> int:
         table = f"{self.name}_{version}"
-        while events := await log_.read_after(connection, after, PAGE):
-            loader = Loader(connection, self._catalog)
-            mine = await loader.decode([event for event in events if event.type in self._types])
-            rows = await self._view.statements.load(
-                connection, table, {self._view.key(event) for event in mine}
-            )
-            self._view.project_all(rows, mine)
-            await self._view.statements.write(connection, table, rows)
-            erased = [event.stream_id for event in events if event.type in self._catalog.erasing]
-            if erased:
-                await self._view.statements.blank(connection, table, erased)
-            after = events[-1].position
-            yield Filled(after, len(mine))
+        events = await log_.read_after(connection, after, PAGE)
+        loader = Loader(connection, self._catalog)
+        mine = await loader.decode([event for event in events if event.type in self._types])
+        rows = await self._view.statements.load(connection, table, {self._view.key(event) for event in mine})
+        self._view.project_all(rows, mine)
+        await self._view.statements.write(connection, table, rows)
+        erased = [event.stream_id for event in events if event.type in self._catalog.erasing]
+        if erased:
+            await self._view.statements.blank(connection, table, erased)
+        return events[-1].position if events else upto
 
     async def differences(self, connection: Connection, version: int, upto: int) -> int:
         """Stream by stream, each folded on its own; what happened after `upto` is left out."""

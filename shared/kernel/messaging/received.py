@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
-from kernel.messaging.cells import Heard, Unreadable
+from kernel.messaging.cells import AnyCells, Heard, Unreadable
 from kernel.messaging.records import Contracts, PublicRecord
 from kernel.messaging.tracker import Withdrawal
 from kernel.storage.database import Connection
@@ -28,19 +28,17 @@ VALUES (nextval(pg_get_serial_sequence('received', 'position')), $1, $2, $3, $4:
 ON CONFLICT (source, incarnation) DO UPDATE SET position = excluded.position, counting = excluded.counting,
     from_position = least(withdrawn.from_position, excluded.from_position)
 """
+COLUMNS = "position, source, event_id, stream_id, version, type, data, occurred_at, recorded_at"
 # What still counts as of local position $2. A withdrawal names the incarnations that count above its position: of
 # all that had been heard of the source by then, what lies above and is of none of them was never to be.
-_READ = """
-SELECT position, source, event_id, stream_id, version, type, data, occurred_at, recorded_at FROM received AS r
+COUNTING = """
+FROM received AS r
 WHERE position > $1 AND position <= $2 AND NOT EXISTS (
     SELECT FROM withdrawn AS w WHERE w.source = r.source AND r.incarnation <> ALL (w.counting)
     AND r.source_position > w.from_position AND r.position <= w.position AND w.position <= $2)
-ORDER BY position LIMIT $3
 """
-_AT = """
-SELECT position, source, event_id, stream_id, version, type, data, occurred_at, recorded_at FROM received
-WHERE position = ANY($1::bigint[]) ORDER BY position
-"""
+_READ = f"SELECT {COLUMNS} {COUNTING} ORDER BY position LIMIT $3"
+_AT = f"SELECT {COLUMNS} FROM received WHERE position = ANY($1::bigint[]) ORDER BY position"
 # Where analytics stands: at its newest record, or at a withdrawal since.
 HEAD = """
 SELECT greatest(coalesce((SELECT max(position) FROM received), 0), coalesce((SELECT max(position) FROM withdrawn), 0))
@@ -52,13 +50,14 @@ class Received:
     """`contracts` by source: what each one's types mean. A type that nobody here knows is stored and not shown."""
 
     def __init__(self, contracts: Mapping[str, Contracts]) -> None:
-        self._contracts = contracts
+        self._contracts = {name: known for known in contracts.values() for name in known.types}
 
     async def store(self, connection: Connection, records: Sequence[PublicRecord]) -> list[Heard]:
         """Appends under the log's lock; answers those that views can understand, with their local positions.
 
         A record that is stored already (a reader has lost its place) is not stored, nor answered, again.
         """
+        bodies = [to_json(record.data).decode() for record in records]
         rows = await connection.fetch(
             _STORE,
             [record.source for record in records],
@@ -68,15 +67,15 @@ class Received:
             [record.stream_id for record in records],
             [record.version for record in records],
             [record.type for record in records],
-            [to_json(record.data).decode() for record in records],
+            bodies,
             [record.occurred_at for record in records],
             [record.recorded_at for record in records],
         )
         places = {(r["source"], r["incarnation"], r["source_position"]): r["position"] for r in rows}
         heard = []
-        for record in records:
+        for record, body in zip(records, bodies, strict=True):
             place = places.get((record.source, record.incarnation, record.position))
-            fact = None if place is None else self._fact(record.source, record.type, record.data)
+            fact = None if place is None else self._fact(record.type, body)
             if place is not None and fact is not None:
                 heard.append(
                     Heard(
@@ -104,31 +103,42 @@ class Received:
     ) -> AsyncIterator[list[Heard]]:
         """Pages of what counts as of `upto`, in local order."""
         while rows := await connection.fetch(_READ, after, upto, PAGE):
-            yield [heard for row in rows if (heard := self._heard(row)) is not None]
+            yield self.heard(rows)
             after = rows[-1]["position"]
 
     async def at(self, connection: Connection, positions: Sequence[int]) -> list[Heard]:
-        rows = await connection.fetch(_AT, positions)
-        return [heard for row in rows if (heard := self._heard(row)) is not None]
+        return self.heard(await connection.fetch(_AT, positions))
 
-    def _fact(self, source: str, type_: str, data: Mapping[str, Any]) -> object | None:
+    def types(self, view: AnyCells) -> list[str]:
+        """What a view hears, by name."""
+        return [
+            name
+            for name, contracts in self._contracts.items()
+            if view.hears is None or contracts.classes[name] in view.hears
+        ]
+
+    def heard(self, rows: Sequence[Mapping[str, Any]]) -> list[Heard]:
+        return [
+            Heard(
+                row["source"],
+                row["position"],
+                row["event_id"],
+                row["stream_id"],
+                row["version"],
+                fact,
+                row["occurred_at"],
+                row["recorded_at"],
+            )
+            for row in rows
+            if (fact := self._fact(row["type"], row["data"])) is not None
+        ]
+
+    def _fact(self, type_: str, body: str) -> object | None:
         """A body that does not fit its contract is kept like any other; the views park it."""
-        try:
-            return self._contracts[source].load(type_, data)
-        except ValueError as error:
-            return Unreadable(str(error).splitlines()[0])
-
-    def _heard(self, row: Mapping[str, Any]) -> Heard | None:
-        fact = self._fact(row["source"], row["type"], from_json(row["data"]))
-        if fact is None:
+        contracts = self._contracts.get(type_)
+        if contracts is None:
             return None
-        return Heard(
-            row["source"],
-            row["position"],
-            row["event_id"],
-            row["stream_id"],
-            row["version"],
-            fact,
-            row["occurred_at"],
-            row["recorded_at"],
-        )
+        try:
+            return contracts.load(type_, body)
+        except ValueError as error:
+            return Unreadable(contracts.classes[type_], str(error).splitlines()[0])

@@ -36,7 +36,7 @@ async def _release(connection: Connection, writer: CellWriter, received: Receive
             continue
         await connection.execute("SAVEPOINT unpark")
         try:
-            await writer.apply(connection, records)
+            await writer.apply(connection, writer.view.heard(records))
         except VIEW_FAULTS:
             writer.forget()
             await connection.execute("ROLLBACK TO SAVEPOINT unpark")
