@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -173,6 +174,13 @@ async def test_records_survive_a_killed_broker(kafka_libs: Path) -> None:
 
 
 @pytest.mark.kafka
+def test_a_new_clusters_name_is_never_taken_for_an_option() -> None:
+    names = [broker.new_cluster_id() for _ in range(2000)]
+    assert len(set(names)) == len(names)
+    assert {len(urlsafe_b64decode(f"{name}==")) for name in names} == {16}
+    assert not any(name.startswith("-") for name in names)
+
+
 async def test_no_topic_appears_by_accident(kafka_bootstrap: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
     await admin.start()

@@ -127,9 +127,8 @@ class KafkaBroker:
         self._settings.write_text(fixed + "".join(f"{name}={value}\n" for name, value in ours.items()))
 
     def _format(self, java: str) -> None:
-        cluster = urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
         tool = [java, *OPTIONS, "-cp", f"{self._libs}/*", "kafka.tools.StorageTool"]
-        words: list[str | Path] = [*tool, "format", "-t", cluster, "-c", self._settings]
+        words: list[str | Path] = [*tool, "format", "-t", new_cluster_id(), "-c", self._settings]
         for name, password in self._users.items():
             words += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
         formatting = Guarded(words, log=self.log)
@@ -151,6 +150,12 @@ def logins(users: Mapping[str, str]) -> Mapping[str, str]:
         f"{listener}.plain.sasl.jaas.config": f"{module}.plain.PlainLoginModule required {known};",
         f"{listener}.scram-sha-512.sasl.jaas.config": f"{module}.scram.ScramLoginModule required;",
     }
+
+
+def new_cluster_id() -> str:
+    """16 bytes in 22 characters, as Kafka writes a UUID; the first bit is 0, for with a hyphen begins an option."""
+    first, *rest = secrets.token_bytes(16)
+    return urlsafe_b64encode(bytes([first & 0x7F, *rest])).decode().rstrip("=")
 
 
 def find_java() -> str:
