@@ -1,7 +1,7 @@
 # Everything a developer or an operator runs by hand. `make` alone prints this file's `##` comments.
 
 .DEFAULT_GOAL := help
-.PHONY: help python setup run demo-real test simulate bench check format lock migrate clean reset prove-real
+.PHONY: help python setup run demo-real test simulate chaos bench check format lock migrate clean reset prove-real
 SHELL := /bin/sh
 
 # The first Python that is new enough; `make PYTHON=/path/to/python` overrides it.
@@ -35,6 +35,10 @@ test: setup ## Run all tests (WORKERS=2, ARGS="-k word")
 simulate: setup ## Simulate crashes and planted bugs, without I/O (SEEDS=1000, or SEED=7 once more; JSON=file)
 	@exec $(BIN)/python -m tests.chaos.simulation $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(JSON),--json "$(JSON)")
+
+chaos: setup ## Real processes under faults (MINUTES=60, SEED=7, ONLY=kill, JSON=file; CONTROLS=1: planted bugs)
+	@exec $(BIN)/python -m tests.chaos.live $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(ONLY),--only "$(ONLY)") $(if $(JSON),--json "$(JSON)") $(if $(CONTROLS),--controls)
 
 bench: setup ## Measure the promises as ratios of one run (ONLY=commands, SECONDS=10, ROUNDS=3, JSON=file)
 	@exec $(BIN)/python -m tests.bench $(if $(ONLY),--only "$(ONLY)") $(if $(SECONDS),--seconds $(SECONDS)) \

@@ -36,16 +36,23 @@ class KafkaBroker:
     """One broker over one directory, which holds its data, its log and, by default, its jars.
 
     With `users` (names and passwords) it has a second address, `secured`, where it asks who is there.
+    It sends its clients to the port `advertised`, if that is another one than its own.
     """
 
     def __init__(
-        self, directory: Path, *, libs: Path | None = None, users: Mapping[str, str] | None = None
+        self,
+        directory: Path,
+        *,
+        libs: Path | None = None,
+        users: Mapping[str, str] | None = None,
+        advertised: int = 0,
     ) -> None:
         self.directory = directory.absolute()
         self.log = self.directory / "kafka.log"
         self._libs = (libs or directory / "libs").absolute()
         self._settings = self.directory / "server.properties"
         self._users = users or {}
+        self._advertised = advertised
         self._port = self._secured_port = 0
         self._server: Guarded | None = None
 
@@ -111,14 +118,16 @@ class KafkaBroker:
 
     def _write_settings(self) -> None:
         self._port, controller = self._port or free_port(), free_port()
-        advertised = f"PLAINTEXT://{self.bootstrap}"
+        listeners = f"PLAINTEXT://{self.bootstrap}"
+        advertised = f"PLAINTEXT://{HOST}:{self._advertised or self._port}"
         ours: dict[str, str] = {}
         if self._users:
             self._secured_port = self._secured_port or free_port()
-            advertised += f",SASL_PLAINTEXT://{self.secured}"
+            secured = f",SASL_PLAINTEXT://{self.secured}"
+            listeners, advertised = listeners + secured, advertised + secured
             ours |= logins(self._users)
         ours |= {
-            "listeners": f"{advertised},CONTROLLER://{HOST}:{controller}",
+            "listeners": f"{listeners},CONTROLLER://{HOST}:{controller}",
             "advertised.listeners": advertised,
             "controller.quorum.voters": f"1@{HOST}:{controller}",
             "log.dirs": str(self.directory / "data"),

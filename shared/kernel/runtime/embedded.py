@@ -35,13 +35,20 @@ class EmbeddedPostgres:
     """One server over one directory, which holds its data, its log and its socket."""
 
     def __init__(
-        self, directory: Path, *, binaries: Path | None = None, settings: Mapping[str, str] | None = None
+        self,
+        directory: Path,
+        *,
+        binaries: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+        surroundings: Mapping[str, str] | None = None,
     ) -> None:
+        """`surroundings` are environment variables of the server beside ours."""
         self.directory = directory.absolute()
         self.data = self.directory / "data"
         self.log = self.directory / "postgres.log"
         self._binaries = binaries or default_binaries()
         self._settings = SETTINGS | dict(settings or {})
+        self._surroundings = surroundings or {}
         self._user = server_user()
         self._socket = socket_folder(self.directory)
         self._server: Guarded | None = None
@@ -168,7 +175,7 @@ class EmbeddedPostgres:
             stop_signal=signal.SIGINT,
             grace=30,
             user=self._user,
-            environment=environment(),
+            environment=environment() | dict(self._surroundings),
         )
 
     def _program(self, name: str) -> Path:

@@ -1,0 +1,52 @@
+"""A slice of `make chaos`: real servers and processes, one fault of each of some kinds, every promise checked."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from kernel.testing.servers import temporary_folder
+
+from tests.chaos.live.faults import Kind
+from tests.chaos.live.fleet import Fleet
+from tests.chaos.live.kinds import everything
+from tests.chaos.live.report import Report
+from tests.chaos.live.run import Run
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+
+SEED, RATE = 2026, 60.0
+# One after the other: a process, a server, one that stands still, a wire, a topic, a disk, a database.
+FAULTS = (
+    "kill api",
+    "kill postgres",
+    "stop who holds the log's lock",
+    "postgres wire: half",
+    "kafka loses its tail",
+    "failing fsync",
+    "kill worker",
+    "restore a backup",
+)
+
+
+def test_no_promise_is_broken_by_what_happens_to_real_processes(kafka_libs: Path) -> None:
+    with temporary_folder() as folder, Fleet(Path(folder), kafka_libs) as fleet:
+        first = {kind.name: kind for kind in reversed(everything())}
+        script = [first[name] for name in FAULTS if fleet.preload.library or not first[name].needs_preload]
+        report = Report(SEED)
+        run = asyncio.run(through(fleet, report, script))
+    assert list(run.world.findings.lines()) == []
+    assert report.injected.total() == len(script)
+    assert run.world.ledger.refusals > 0
+    assert len(run.world.ledger.acknowledged) > RATE
+    assert run.world.ledger.taken_back
+    assert run.erasures.persons > 0
+
+
+async def through(fleet: Fleet, report: Report, script: list[Kind]) -> Run:
+    run = Run(fleet, report, script, RATE)
+    try:
+        await run.go_through(script)
+        await run.finish()
+    finally:
+        await run.world.end()
+    return run
