@@ -10,7 +10,7 @@ from kernel.messaging.service import Node
 from kernel.runtime.logs import configure_logs
 from kernel.runtime.settings import ServiceSettings
 
-from crm import configuration, databases, ports, services
+from crm import answering, configuration, databases, ports, services
 
 GRACE = 20
 # Longer than clients keep an idle connection, so that it is they who close it.
@@ -39,6 +39,7 @@ def serve(name: str, host: str, port: int) -> None:
         app = make_app(name, settings)
         config = uvicorn.Config(
             app,
+            http=answering.Protocol,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -45,7 +45,7 @@ request = function()
 end
 response = function(status, _, body)
   if not string.find(body, '"failed":0', 1, true) then
-    io.write("an item of a batch failed: " .. string.sub(body, 1, 300))
+    io.write("an item of a batch failed: " .. (string.match(body, '"problem":(%%b{})') or string.sub(body, 1, 300)))
     os.exit(3)
   end
 end

@@ -1,7 +1,6 @@
 """Money in integer minor units of an ISO 4217 currency; never a float."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 
 from kernel.domain.errors import Invalid
 
@@ -20,14 +19,19 @@ class Money:
     @classmethod
     def parse(cls, amount: str, currency: str) -> "Money":
         """`Money.parse("1234.50", "CNY")` is 123450 fen; more digits than the currency has are refused."""
-        minor = Decimal(amount).scaleb(_DIGITS.get(currency, 2))
-        if minor != minor.to_integral_value():
-            raise Invalid(f"{currency} has {_DIGITS.get(currency, 2)} decimal digits.", code="AMOUNT_INVALID")
+        digits = _DIGITS.get(currency, 2)
+        whole, _, part = amount.partition(".")
+        if part[digits:].strip("0"):
+            raise Invalid(f"{currency} has {digits} decimal digits.", code="AMOUNT_INVALID")
+        minor = int(whole + part[:digits].ljust(digits, "0"))
         if abs(minor) >= MOST_MINOR_UNITS:
             raise Invalid("The amount is too large.", code="AMOUNT_INVALID")
-        return cls(int(minor), currency)
+        return cls(minor, currency)
 
     @property
     def amount(self) -> str:
         digits = _DIGITS.get(self.currency, 2)
-        return f"{Decimal(self.minor).scaleb(-digits):.{digits}f}"
+        if not digits:
+            return str(self.minor)
+        text = str(abs(self.minor)).rjust(digits + 1, "0")
+        return f"{'-' if self.minor < 0 else ''}{text[:-digits]}.{text[-digits:]}"

@@ -48,9 +48,11 @@ class Surroundings:
             if scope["path"].startswith("/v1/"):
                 scope["crm.principal"] = await self._authenticator.principal(_bearer(headers))
             limit = MOST_BATCH_BODY if scope["path"] == "/v1/batch" else MOST_BODY
-            if int(headers.get(b"content-length", b"0")) > limit:
+            stated = headers.get(b"content-length")
+            if int(stated or b"0") > limit:
                 raise TooLarge
-            await self._app(scope, _limited(receive, limit), answer.send)
+            # The server lets nobody send more than he has stated.
+            await self._app(scope, receive if stated else _limited(receive, limit), answer.send)
         except ClientDisconnect:
             # Nobody is there to be answered.
             answer.status = CLIENT_GONE
