@@ -32,7 +32,8 @@ def answers(received: bytes) -> list[int]:
     while received:
         head, _, rest = received.partition(b"\r\n\r\n")
         length = re.search(rb"content-length: (\d+)", head)
-        assert length and len(rest) >= int(length[1]), received
+        assert length, received
+        assert len(rest) >= int(length[1]), received
         statuses.append(int(head.split()[1]))
         received = rest[int(length[1]) :]
     return statuses
