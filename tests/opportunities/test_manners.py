@@ -30,7 +30,6 @@ class TestManners(ManneredAndHiding):
     colleague = ADA
     owned = OWNED
     timed = tuple(OURS.operations)
-    unknown = {name: "PIPELINE_NOT_FOUND" for name in PIPELINES}  # noqa: RUF012
 
 
 class TestRefusals(Refusals):

@@ -3,7 +3,7 @@
 A service's own file says in a subclass what there is to ask; the names of arguments choose among its operations.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar
 
 import httpx
@@ -23,8 +23,6 @@ class Manners:
     strangers: ClassVar[tuple[str, ...]] = ("analyst",)
     # Operations whose records have a timeline.
     timed: ClassVar[Sequence[str]]
-    # Where an unknown id is told in other words.
-    unknown: ClassVar[Mapping[str, str]] = {}
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         ours = self.requests
@@ -84,7 +82,7 @@ class Manners:
     ) -> None:
         async with untouched(dsn):
             answer = await self.send(admin, changing, UNKNOWN)
-            assert code_of(answer) == (404, self.unknown.get(changing, "NOT_FOUND"))
+            assert code_of(answer) == (404, "NOT_FOUND")
             answer = await self.send(admin, changing, UNKNOWN, headers={"If-Match": '"v1"'})
             assert code_of(answer) == (404, "NOT_FOUND")
 

@@ -12,7 +12,7 @@ LOCK_WAIT = Histogram(
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5),
 )
 RELAY_LAG = Gauge("crm_relay_lag_events", "Events in the log that the relay has not yet passed on.")
-RELAYED = Counter("crm_relay_records_total", "Records acknowledged by the broker or passed to the feed.")
+RELAYED = Counter("crm_relay_records_total", "Records acknowledged by the broker.")
 FOLLOWED = Counter("crm_follower_records_total", "Records applied by a follower.", ["follower"])
 LAG = Gauge("crm_projection_lag_seconds", "Age of what a follower knows of a source.", ["source"])
 PARKED = Gauge("crm_parked_records", "Records that wait behind a failure.", ["follower"])

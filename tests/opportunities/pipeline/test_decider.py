@@ -98,7 +98,7 @@ def test_redefining_it_as_it_is_is_nothing() -> None:
 
 def test_a_pipeline_that_does_not_exist_cannot_be_changed() -> None:
     for command in (RedefinePipeline(stages=STAGES), RetirePipeline(), ReinstatePipeline()):
-        given().when(command).then_refused(NotFound, "PIPELINE_NOT_FOUND")
+        given().when(command).then_refused(NotFound, "NOT_FOUND")
 
 
 def test_retiring_and_reinstating_are_facts_once() -> None:

@@ -90,7 +90,7 @@ def define(pipeline: Pipeline, command: DefinePipeline) -> Sequence[PipelineEven
 
 
 def redefine(pipeline: Pipeline, command: RedefinePipeline) -> Sequence[PipelineEvent]:
-    pipeline_must_exist(pipeline)
+    must_exist(pipeline)
     name = pipeline.name if command.name is None else command.name
     if (name, command.stages) == (pipeline.name, pipeline.stages):
         return []
@@ -109,16 +109,22 @@ def redefine(pipeline: Pipeline, command: RedefinePipeline) -> Sequence[Pipeline
 
 
 def retire(pipeline: Pipeline) -> Sequence[PipelineEvent]:
-    pipeline_must_exist(pipeline)
+    must_exist(pipeline)
     return [] if pipeline.status is Status.RETIRED else [PipelineRetired()]
 
 
 def reinstate(pipeline: Pipeline) -> Sequence[PipelineEvent]:
-    pipeline_must_exist(pipeline)
+    must_exist(pipeline)
     return [] if pipeline.status is Status.ACTIVE else [PipelineReinstated()]
 
 
+def must_exist(pipeline: Pipeline) -> None:
+    if pipeline.status is Status.MISSING:
+        raise NotFound("There is no such record.")
+
+
 def pipeline_must_exist(pipeline: Pipeline) -> None:
+    """For whoever names it: the record asked for is another one."""
     if pipeline.status is Status.MISSING:
         raise NotFound("There is no such pipeline.", code="PIPELINE_NOT_FOUND")
 
