@@ -13,7 +13,7 @@ from kernel.runtime.broker import fetch_jars
 
 from tests.chaos.live.controls import CONTROLS, hunt
 from tests.chaos.live.fleet import Fleet
-from tests.chaos.live.kinds import everything
+from tests.chaos.live.kinds import everything, scripted
 from tests.chaos.live.report import Report, tell, write
 from tests.chaos.live.run import Run
 
@@ -53,7 +53,7 @@ async def chaos(fleet: Fleet, seed: int, asked: argparse.Namespace) -> int:
         report.left_out = [kind.name for kind in kinds if kind.needs_preload]
         kinds = [kind for kind in kinds if not kind.needs_preload]
     run = Run(fleet, report, kinds, asked.rate)
-    report.said["ended"] = await whole(run, asked.minutes * 60)
+    report.said["ended"] = await whole(run, asked)
     ledger, findings = run.world.ledger, run.world.findings
     if asked.json:
         write(asked.json, report.document(fleet, ledger, findings))
@@ -65,11 +65,14 @@ async def chaos(fleet: Fleet, seed: int, asked: argparse.Namespace) -> int:
     return 1 if len(findings) else 0
 
 
-async def whole(run: Run, seconds: float) -> str:
+async def whole(run: Run, asked: argparse.Namespace) -> str:
     """Ctrl-C ends the faults; what was done until then is checked all the same."""
     ended = "in time"
     try:
-        await run.go(seconds)
+        if asked.script:
+            await run.go_through(scripted(asked.script.split(",")))
+        else:
+            await run.go(asked.minutes * 60)
     except asyncio.CancelledError:
         ended = "interrupted"
     try:
@@ -93,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--controls", action="store_true", help="plant bugs instead, all of which must be caught"
     )
+    parser.add_argument("--script", default="", help="these faults, in this order, with commas between them")
     parser.add_argument("--rate", type=float, default=RATE, help="commands a second; 0 knows no limit")
     parser.add_argument("--json", type=Path, help="where to write the report")
     parser.add_argument("--keep", type=Path, help="where to leave the logs of all processes")

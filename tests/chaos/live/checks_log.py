@@ -73,7 +73,7 @@ class LogChecks:
             if len(told) >= MOST_RECENT:
                 break
         refused = [
-            key for key, whose in list(self._ledger.refused.items())[-MOST_RECENT:] if whose == service
+            key for key, whose in list(self._ledger.refused.copy().items())[-MOST_RECENT:] if whose == service
         ]
         keys = [key for key, _ in told]
         rows = self._fleet.rows(service, _CLAIMS_OF, PRINCIPAL, [*keys, *refused])

@@ -1,5 +1,6 @@
 """What the topics held against what the logs hold: all that is public, nothing else, in unbroken chains."""
 
+import threading
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -42,6 +43,8 @@ class TopicChecks:
         self._findings = findings
         self._chains = defaultdict[str, _Chains](_Chains)
         self._checked = dict.fromkeys(WRITING, 0)
+        # A look that nobody waits for any more may still be under way.
+        self._one_at_a_time = threading.Lock()
 
     def restored(self, service: str) -> None:
         """Positions above the backup's are given again."""
@@ -54,6 +57,10 @@ class TopicChecks:
 
     def check(self, service: str, upto: int) -> None:
         """`upto`: the relay's row, as it was before the tape was read to its end."""
+        with self._one_at_a_time:
+            self._check(service, upto)
+
+    def _check(self, service: str, upto: int) -> None:
         incarnations = dict(self._fleet.rows(service, _INCARNATIONS))
         chains = self._follow(service, incarnations)
         after = self._checked[service]
@@ -79,10 +86,11 @@ class TopicChecks:
                 gone = chains.counting.pop(position)
                 chains.versions[gone.stream] = min(chains.versions.get(gone.stream, 0), gone.version - 1)
         chains.incarnations = incarnations
-        heard = self._tape.topics[service].heard
-        for record in heard[chains.read :]:
+        # The tape goes on while a thread reads it.
+        new = self._tape.topics[service].heard[chains.read :]
+        for record in new:
             self._take(service, chains, record)
-        chains.read = len(heard)
+        chains.read += len(new)
         return chains
 
     def _take(self, service: str, chains: _Chains, record: Heard) -> None:
@@ -95,9 +103,9 @@ class TopicChecks:
             return
         before = chains.current.get(record.partition)
         if before is None or order.index(before) < order.index(record.incarnation):
-            begins = chains.incarnations[record.incarnation]
+            # Its chains begin at its own beginning; that all before it was published is checked by itself.
+            chains.last[record.partition] = chains.incarnations[record.incarnation]
             chains.current[record.partition] = record.incarnation
-            chains.last[record.partition] = min(chains.last.get(record.partition, begins), begins)
         last = chains.last.get(record.partition, 0)
         if record.position <= last:
             known = chains.counting.get(record.position)

@@ -21,6 +21,7 @@ from tests.chaos.live.run import Run
 
 # How long a planted bug may stay unseen.
 SECONDS = 180.0
+FIRST = asyncio.FIRST_COMPLETED
 # As many commands as the machine bears: what is rare then comes sooner.
 RATE = 0.0
 
@@ -82,9 +83,13 @@ async def _hunt(fleet: Fleet, control: Control, seed: int) -> dict[str, Any]:
     run = Run(fleet, Report(seed), control.kinds(), RATE)
     findings = run.world.findings
     try:
-        await run.go(SECONDS, until_found=control.shows)
-        if not any(findings.counts[promise] for promise in control.shows):
+        going = asyncio.create_task(run.go(SECONDS))
+        await asyncio.wait([going, asyncio.create_task(run.until_broken(control.shows))], return_when=FIRST)
+        if not run.broken(control.shows):
+            await going
             await run.finish()
+        going.cancel()
+        await asyncio.gather(going, return_exceptions=True)
     finally:
         await run.world.end()
     shown = {promise: findings.counts[promise] for promise in control.shows if findings.counts[promise]}
@@ -94,7 +99,7 @@ async def _hunt(fleet: Fleet, control: Control, seed: int) -> dict[str, Any]:
         "acknowledged": len(run.world.ledger.acknowledged),
         "by": shown,
         "for_example": [findings.described[promise][0] for promise in shown],
-        "also": {name: count for name, count in findings.counts.items() if name not in shown},
+        "also": {name: how for name, how in findings.described.items() if name not in shown},
     }
     how = f"caught after {said['seconds']} s: {', '.join(shown)}" if shown else "NOT CAUGHT"
     tell(f"planted: {control.name}: {how}")

@@ -14,6 +14,7 @@ from tests.chaos.live.wishes_sales import Deal
 from tests.chaos.live.world import World
 
 BACKUP = "_backup"
+CATCHING_UP = 30.0
 # Between the backup and its restore commands are acknowledged that the restore takes back.
 BETWEEN = (3.0, 8.0)
 VIEWS = ("pipelines", "deals", "customers", "complaints", "orders")
@@ -34,7 +35,7 @@ def restoring(service: str) -> Fault:
             await world.stop_clients(service)
             await asyncio.to_thread(world.logs.recent, service, since)
             # Nobody who asks the topic what it holds may find it half written down.
-            await world.tape.catch_up()
+            await asyncio.wait_for(world.tape.catch_up(), CATCHING_UP)
             places = await killed(world, service)
             database = world.fleet.system.databases[service]
             await asyncio.to_thread(world.fleet.postgres.drop_database, database)
@@ -72,11 +73,11 @@ async def killed(world: World, service: str) -> list[Place]:
 
 
 async def started(world: World, places: list[Place]) -> float:
-    began = time.monotonic()
+    """Since when the service accepts requests again."""
     for place in places:
         await asyncio.to_thread(world.fleet.launch, place)
     await until_ready(world.fleet, [place.name for place in places])
-    return began
+    return time.monotonic()
 
 
 async def copy(world: World, template: str, name: str) -> None:

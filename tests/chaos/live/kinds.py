@@ -1,5 +1,7 @@
 """Every kind of fault, and how often each comes."""
 
+from collections.abc import Sequence
+
 from tests.chaos.live import faults_data, faults_disks, faults_kafka
 from tests.chaos.live.faults import Fault, Kind, plain
 from tests.chaos.live.fleet import PLACES, WRITING
@@ -9,6 +11,12 @@ KAFKA, POSTGRES = frozenset(["kafka"]), frozenset(["postgres"])
 
 def everything() -> list[Kind]:
     return [*plain(), *_of_kafka(), *_of_disks(), *_of_data()]
+
+
+def scripted(names: Sequence[str]) -> list[Kind]:
+    """One of each name, that of the first place or service."""
+    first = {kind.name: kind for kind in reversed(everything())}
+    return [first[name] for name in names]
 
 
 def _of_kafka() -> list[Kind]:

@@ -55,8 +55,8 @@ class Ledger:
         return {key: said for key, said in self.newest_first(service, since)}
 
     def newest_first(self, service: str, since: float) -> Iterator[tuple[str, Acknowledged]]:
-        for key in reversed(self.acknowledged):
-            said = self.acknowledged[key]
+        # A copy, because clients go on while a thread looks.
+        for key, said in reversed(self.acknowledged.copy().items()):
             if said.answered_at < since:
                 return
             if said.service == service:
@@ -79,6 +79,10 @@ class Findings:
         self.counts[promise] += 1
         if len(self.described[promise]) < DESCRIBED:
             self.described[promise].append(how)
+
+    def clear(self) -> None:
+        for each in (self.counts, self.described, self._known):
+            each.clear()
 
     def lines(self) -> Iterator[str]:
         for promise, described in self.described.items():

@@ -6,22 +6,24 @@ Each bug is a function or a class of the product replaced before anything starts
 import asyncio
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+import asyncpg
 from crm.main import app
+from kernel.messaging import progress
 from kernel.messaging import relay as relay_
 from kernel.messaging.followers import Follower
 from kernel.messaging.relay import Relay
 from kernel.storage import committer, log, parameters, writes
+from kernel.storage import lease as lease_
 from kernel.storage.batch import Batch, Outcome, Within
-from kernel.storage.database import Connection
+from kernel.storage.database import Connection, Database
 from kernel.storage.lease import Lease
 
 from tests.chaos.simulation.planted_readers import (
     apply_after_checkpoint,
     no_fence,
-    pass_on_later,
-    save_first,
 )
 from tests.chaos.simulation.planted_writers import begin_without_lock
 
@@ -29,6 +31,7 @@ Replacement = tuple[Any, str, Any]
 # Between an answer and what it should have waited for.
 LATE = 0.15
 _begin, _write, _claims = log.begin, writes.write, parameters.claims
+_pass_on, _save = Relay._pass_on, progress.save
 _begin_text, _begin_17_text = log._BEGIN, log._BEGIN_17
 
 
@@ -94,6 +97,42 @@ class LateClaims(Batch):
         return outcomes
 
 
+_unsent: "dict[Any, tuple[Any, Sequence[Any]]]" = {}
+
+
+class _Later:
+    """Knows no offsets, because it has not sent anything yet."""
+
+    def __init__(self, outlet: Any) -> None:
+        self._outlet = outlet
+
+    async def send(self, records: Sequence[Any], _: object) -> list[None]:
+        _unsent[asyncio.current_task()] = (self._outlet, records)
+        return [None] * len(records)
+
+
+async def pass_on_later(self: Any, connection: Connection, outlet: Any, *said: Any) -> Any:
+    later: Any = _Later(outlet)
+    return await _pass_on(self, connection, later, *said)
+
+
+async def save_first(connection: Connection, *said: Any) -> None:
+    await _save(connection, *said)
+    outlet, records = _unsent.pop(asyncio.current_task(), (None, ()))
+    if outlet and records:
+        await asyncio.sleep(LATE)
+        await outlet.send(records, {})
+
+
+async def renew_whatever_is_held(database: Database, lease: Lease) -> None:
+    """Never learns that somebody else has the lease."""
+    while True:
+        with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            async with database.driver() as connection:
+                await connection.fetchval(lease_._RENEW, lease.name, lease.epoch)
+        await asyncio.sleep(0.5)
+
+
 def lazily(text: str) -> str:
     return text.replace("synchronous_commit = on", "synchronous_commit = off")
 
@@ -110,7 +149,7 @@ PLANTED: dict[str, Sequence[Replacement]] = {
         (writes, "write", write_without_claims),
         (parameters, "claims", no_claims),
     ),
-    "no fencing": ((Lease, "fence", no_fence),),
+    "no fencing": ((Lease, "fence", no_fence), (lease_, "_renew", renew_whatever_is_held)),
     "checkpoint saved before the rows": ((Follower, "_apply", apply_after_checkpoint),),
     "the relay's row saved before the acks": (
         (Relay, "_pass_on", pass_on_later),

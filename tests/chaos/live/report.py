@@ -28,6 +28,7 @@ class Report:
     # Seconds by kind; of faults that were alone.
     recoveries: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     overlapping: list[float] = field(default_factory=list)
+    told: set[str] = field(default_factory=set)
     # What is being done at this moment.
     now: str = ""
     left_out: list[str] = field(default_factory=list)
@@ -42,6 +43,10 @@ class Report:
         return [seconds for many in self.recoveries.values() for seconds in many]
 
     def progress(self, ledger: Ledger, findings: Findings) -> None:
+        """With the first violation of each promise, once."""
+        for promise in [each for each in findings.described if each not in self.told]:
+            self.told.add(promise)
+            tell(f"broken: {promise}: {findings.described[promise][0]}")
         minutes, seconds = divmod(int(self.elapsed), 60)
         tell(
             f"{minutes:3}:{seconds:02}  {self.injected.total()} faults, {len(ledger.acknowledged):,} commands "

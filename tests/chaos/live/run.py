@@ -19,6 +19,7 @@ from tests.chaos.live.world import World
 
 # How often the middle of a run is looked at, and how often it is told how far it is.
 LOOK_EVERY, TELL_EVERY = 12.0, 30.0
+BROKEN_EVERY = 0.5
 # Of so many faults one comes while another is under way.
 OVERLAP = 0.2
 # Clients work so long before the first fault, and processes are counted then.
@@ -46,10 +47,10 @@ class Run:
         self.erasures = ErasureChecks(fleet, self.world.findings)
         self._looked = dict.fromkeys(WRITING, 0.0)
 
-    async def go(self, seconds: float, *, until_found: Sequence[str] = ()) -> None:
-        """Fault after fault; `until_found`: ends as soon as one of these promises is broken."""
+    async def go(self, seconds: float) -> None:
+        """Fault after fault."""
         async with self._watched():
-            while self.report.elapsed < seconds and not self._found(until_found):
+            while self.report.elapsed < seconds:
                 await self._inject(*self._some())
 
     async def go_through(self, script: Sequence[Kind]) -> None:
@@ -75,7 +76,11 @@ class Run:
                 other.cancel()
             await asyncio.gather(*self._others, return_exceptions=True)
 
-    def _found(self, promises: Sequence[str]) -> bool:
+    async def until_broken(self, promises: Sequence[str]) -> None:
+        while not self.broken(promises):  # noqa: ASYNC110
+            await asyncio.sleep(BROKEN_EVERY)
+
+    def broken(self, promises: Sequence[str]) -> bool:
         return any(self.world.findings.counts[promise] for promise in promises)
 
     def _some(self) -> Sequence[Kind]:

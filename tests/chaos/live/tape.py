@@ -1,6 +1,7 @@
 """Everything that was ever in Kafka's topics, written down by a consumer that knows nothing of the product's."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ HEARTBEAT = "crm.heartbeat.v1"
 # After a tail was lost: so many records of a partition are read again, more than are ever cut off.
 REREAD = 4000
 _PAUSE = 0.5
+REACHED_WITHIN = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +92,21 @@ class Tape:
         for place in places:
             consumer.seek(place, self._by_name[place.topic].offsets.get(place.partition, 0))
         while True:
-            for topic in self._by_name.values():
-                while topic.to_seek:
-                    number, offset = topic.to_seek.popitem()
-                    consumer.seek(TopicPartition(topic.name, number), offset)
-                    topic.offsets[number] = offset
+            self._seek(consumer)
             asked, self._asked = self._asked, []
             try:
                 ends = await consumer.end_offsets(places) if asked else {}
                 found = await consumer.getmany(timeout_ms=300)
+                until = time.monotonic() + REACHED_WITHIN
                 while any(
                     self._by_name[p.topic].offsets.get(p.partition, 0) < end for p, end in ends.items()
                 ):
+                    if time.monotonic() > until:
+                        # These ends are gone with a lost tail: there are others now.
+                        self._asked, asked = [*self._asked, *asked], []
+                        break
                     self._take(found)
+                    self._seek(consumer)
                     found = await consumer.getmany(timeout_ms=300)
             except OffsetOutOfRangeError as error:
                 self._asked += asked
@@ -115,6 +119,13 @@ class Tape:
             for one in asked:
                 if not one.done():
                     one.set_result(None)
+
+    def _seek(self, consumer: AIOKafkaConsumer) -> None:
+        for topic in self._by_name.values():
+            while topic.to_seek:
+                number, offset = topic.to_seek.popitem()
+                consumer.seek(TopicPartition(topic.name, number), offset)
+                topic.offsets[number] = offset
 
     def _take(self, found: "dict[TopicPartition, list[Any]]") -> None:
         for place, messages in found.items():
