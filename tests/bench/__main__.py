@@ -7,12 +7,38 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import commands, library, memory, rebuild, relaying, visible
+from tests.bench import (
+    commands,
+    feed,
+    flat,
+    library,
+    memory,
+    processes,
+    reads,
+    rebuild,
+    relaying,
+    stack,
+    visible,
+)
+from tests.bench.disk import sync_milliseconds
 from tests.bench.figures import Figure, machine, show, write
 from tests.bench.setting import NotPossible, Setting, setting
 
 BENCHES: dict[str, Callable[[Setting], Iterator[Figure]]] = {
-    bench.NAME: bench.run for bench in (commands, library, visible, relaying, rebuild, memory)
+    bench.NAME: bench.run
+    for bench in (
+        commands,
+        reads,
+        library,
+        processes,
+        visible,
+        relaying,
+        feed,
+        rebuild,
+        stack,
+        flat,
+        memory,
+    )
 }
 
 
@@ -30,6 +56,7 @@ def main() -> int:
     with setting(asked.seconds, asked.rounds, tell) as given:
         for name in ("fsync", "synchronous_commit", "server_version"):
             about[name] = given.server.execute(f"show {name}")
+        about["8 kB made durable in"] = f"{sync_milliseconds(given.server.data):.2f} ms"
         console.print(", ".join(f"{name} {value}" for name, value in about.items()))
         for name in names:
             console.print(f"{name} …")

@@ -24,9 +24,10 @@ def create(module: str, model: str) -> FastAPI:
     return app
 
 
-def main(module: str, model: str, port: str) -> None:
+def serve(app: FastAPI, port: str) -> None:
+    """With the flags of `crm serve`."""
     config = uvicorn.Config(
-        create(module, model),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -38,4 +39,4 @@ def main(module: str, model: str, port: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    serve(create(*sys.argv[2:]), sys.argv[1])

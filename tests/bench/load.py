@@ -8,7 +8,8 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,16 +26,23 @@ done = function(summary, latency, requests)
 end
 """
 _ONE = """
-local count, prefix, headers, body = 0, %(prefix)s, %(headers)s, %(body)s
+local count, headers, body = 0, %(headers)s, %(body)s
 request = function()
   count = count + 1
   headers["Idempotency-Key"] = prefix .. count
   return wrk.format("POST", nil, headers, (string.gsub(body, "KEY", prefix .. count)))
 end
 """
+_READ = """
+local count, headers, paths = 0, %(headers)s, %(paths)s
+request = function()
+  count = count + 1
+  return wrk.format("GET", paths[count %% #paths + 1], headers)
+end
+"""
 # A response whose items did not all succeed stops the run: its figure would be of something else.
 _BATCH = """
-local count, prefix, headers, item, size = 0, %(prefix)s, %(headers)s, %(item)s, %(size)d
+local count, headers, item, size = 0, %(headers)s, %(item)s, %(size)d
 request = function()
   local items = {}
   for i = 1, size do
@@ -54,7 +62,7 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`p50` and `p99` in milliseconds, as seen by a client that never waits."""
+    """Of commands, or of reads; `p50` and `p99` of requests, in milliseconds, to a client that never waits."""
 
     per_second: float
     p50: float
@@ -62,9 +70,25 @@ class Rate:
     requests: int
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one wrk sends; `size` is how many commands a request carries."""
+
+    url: str
+    script: str
+    connections: int = CONNECTIONS
+    size: int = 1
+
+
 def commands(url: str, body: Mapping[str, Any], headers: Mapping[str, str], seconds: float) -> Rate:
-    script = _ONE % {**_texts(headers), "body": _lua(json.dumps(body))}
-    return _run(url, script, seconds, CONNECTIONS)
+    return run(one_each(url, body, headers), seconds)
+
+
+def one_each(
+    url: str, body: Mapping[str, Any], headers: Mapping[str, str], connections: int = CONNECTIONS
+) -> Load:
+    script = _ONE % {"headers": _table(headers), "body": _lua(json.dumps(body))}
+    return Load(url, script, connections)
 
 
 def batches(
@@ -75,17 +99,32 @@ def batches(
     seconds: float,
     size: int = 1000,
 ) -> Rate:
-    """The rate is of commands. Two requests at a time are what a service lets wait."""
+    return run(in_batches(url, command, body, headers, size), seconds)
+
+
+def in_batches(
+    url: str,
+    command: str,
+    body: Mapping[str, Any],
+    headers: Mapping[str, str],
+    size: int = 1000,
+    connections: int = 2,
+) -> Load:
+    """Two requests at a time are what a service lets wait, those included that an earlier load has left behind."""
     item = json.dumps({"command": command, "data": body})[1:]
-    script = _BATCH % {**_texts(headers), "item": _lua(item), "size": size}
-    rate = _run(f"{url}/v1/batch", script, seconds, connections=2)
-    return Rate(rate.per_second * size, rate.p50, rate.p99, rate.requests * size)
+    script = _BATCH % {"headers": _table(headers), "item": _lua(item), "size": size}
+    return Load(f"{url}/v1/batch", script, connections, size)
 
 
-def _texts(headers: Mapping[str, str]) -> dict[str, Any]:
+def reads(url: str, paths: Sequence[str], headers: Mapping[str, str]) -> Load:
+    """One path after another, and again from the first."""
+    listed = "{" + ", ".join(map(_lua, paths)) + "}"
+    return Load(url, _READ % {"headers": _table(headers), "paths": listed})
+
+
+def _table(headers: Mapping[str, str]) -> str:
     said = {"Content-Type": "application/json", **headers}
-    pairs = ", ".join(f"[ {_lua(name)} ] = {_lua(value)}" for name, value in said.items())
-    return {"headers": "{" + pairs + "}", "prefix": _lua(f"bench-{secrets.token_hex(6)}-")}
+    return "{" + ", ".join(f"[ {_lua(name)} ] = {_lua(value)}" for name, value in said.items()) + "}"
 
 
 def _lua(text: str) -> str:
@@ -93,33 +132,43 @@ def _lua(text: str) -> str:
     return "[==[" + text + "]==]"
 
 
-def _run(url: str, script: str, seconds: float, connections: int) -> Rate:
+def run(load: Load, seconds: float) -> Rate:
+    return together([load], seconds)[0]
+
+
+def together(loads: Sequence[Load], seconds: float) -> list[Rate]:
+    """All at the same time, each by a wrk of its own."""
+    with ExitStack() as stack:
+        started = [(load, stack.enter_context(_started(load, seconds))) for load in loads]
+        return [_rate(load, process) for load, process in started]
+
+
+@contextmanager
+def _started(load: Load, seconds: float) -> Iterator["subprocess.Popen[str]"]:
     program = shutil.which("wrk")
     if program is None:
         raise NotPossible("wrk is not installed: apt-get install -y wrk")
     with tempfile.TemporaryDirectory(prefix="guanxi-wrk-") as folder:
         file = Path(folder) / "load.lua"
-        file.write_text(script + _DONE)
-        done = subprocess.run(
-            [
-                program,
-                "-t1",
-                f"-c{connections}",
-                f"-d{max(1, round(seconds))}s",
-                "--timeout=30s",
-                "-s",
-                file,
-                url,
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode or not lines:
-        raise NotPossible(f"wrk failed: {done.stdout[-500:]} {done.stderr[-500:]}")
+        prefix = _lua(f"bench-{secrets.token_hex(6)}-")
+        file.write_text(f"local prefix = {prefix}\n{load.script}{_DONE}")
+        lasts = f"-d{max(1, round(seconds))}s"
+        command = [program, "-t1", f"-c{load.connections}", lasts, "--timeout=30s", "-s", str(file), load.url]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+
+def _rate(load: Load, process: "subprocess.Popen[str]") -> Rate:
+    said, problem = process.communicate()
+    lines = [line for line in said.splitlines() if line.startswith("{")]
+    if process.returncode or not lines:
+        raise NotPossible(f"wrk failed: {said[-500:]} {problem[-500:]}")
     told = json.loads(lines[-1])
     if told["bad"] or told["lost"]:
-        raise NotPossible(f"{told['bad']} requests to {url} were refused and {told['lost']} lost")
-    rate = told["requests"] / told["microseconds"] * 1e6
-    return Rate(rate, told["p50"] / 1000, told["p99"] / 1000, told["requests"])
+        raise NotPossible(f"{told['bad']} requests to {load.url} were refused and {told['lost']} lost")
+    count = told["requests"] * load.size
+    return Rate(count / told["microseconds"] * 1e6, told["p50"] / 1000, told["p99"] / 1000, count)

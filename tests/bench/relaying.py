@@ -4,24 +4,21 @@ import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import asyncpg
-import httpx
 from crm import topics
 from crm.local import KAFKA_LIBS
 from kernel.messaging.kafka import Cluster
 from kernel.runtime import broker
 from kernel.runtime.broker import KafkaBroker
 
-from tests.bench.commands import COMPANY
+from tests.bench import filling
 from tests.bench.figures import Figure
 from tests.bench.setting import NotPossible, Setting, address, processor_seconds
 
 NAME = "relaying"
 SERVICE = "contacts"
 EVENTS, EVENTS_OF_A_SHORT_RUN = 120_000, 20_000
-AT_ONCE = 1000
 PATIENCE = 300.0
 _PASSED_ON = """
 SELECT max(position) - min(position), extract(epoch FROM max(created_at) - min(created_at))::float FROM log_digests
@@ -33,7 +30,7 @@ def run(given: Setting) -> Iterator[Figure]:
     urls = {SERVICE: address()}
     with given.service(SERVICE, urls, CRM_ROLE="api"):
         given.tell(f"{events:,} facts of companies, through the batch endpoint")
-        asyncio.run(_fill(given, urls[SERVICE], events))
+        asyncio.run(filling.companies(given, urls[SERVICE], events))
     yield from _measured(given, "feed", {})
     if broker.missing_tools(KAFKA_LIBS):
         raise NotPossible(f"Kafka needs Java 17 and Maven: {broker.INSTALL}")
@@ -41,18 +38,6 @@ def run(given: Setting) -> Iterator[Figure]:
         topics.ensure(Cluster(kafka.bootstrap), partitions=12, retention_days=0, replicas=1)
         how = {"CRM_EVENTS": "kafka", "CRM_KAFKA_BOOTSTRAP": kafka.bootstrap}
         yield from _measured(given, "Kafka", how, at_least=8000)
-
-
-async def _fill(given: Setting, url: str, events: int) -> None:
-    async with httpx.AsyncClient(headers=given.bearer(), timeout=60, trust_env=False) as client:
-        for _ in range(0, events, AT_ONCE):
-            items = [
-                {"command": "companies.register", "idempotency_key": str(uuid4()), "data": COMPANY}
-                for _ in range(AT_ONCE)
-            ]
-            answer = await client.post(f"{url}/v1/batch", json={"items": items})
-            if answer.status_code != httpx.codes.MULTI_STATUS or answer.json()["summary"]["failed"]:
-                raise NotPossible(f"the facts could not be made: {answer.text[:300]}")
 
 
 def _measured(

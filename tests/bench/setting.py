@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from os import environ, sysconf
+from os import environ, getpid, sysconf
 from pathlib import Path
 
 import httpx
@@ -20,7 +20,8 @@ from kernel.runtime.guarded import Guarded
 from kernel.storage.migrations import upgrade
 
 Tell = Callable[[str], None]
-FIRST_PORT = 18301
+# Runs beside each other begin in different places, because what is free to both is free to the first only.
+FIRST_PORT = 18301 + getpid() % 50 * 40
 PATIENCE = 60.0
 
 
@@ -121,6 +122,15 @@ def processor_seconds(process: Guarded) -> float:
     """What the process has used so far: a figure that a noisy machine disturbs least."""
     said = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(said[11]) + int(said[12])) / sysconf("SC_CLK_TCK")
+
+
+def server_seconds(server: EmbeddedPostgres) -> float:
+    """What PostgreSQL has used so far: its processes, and those that have ended."""
+    stats = [file.read_text().rpartition(")")[2].split() for file in Path("/proc").glob("[0-9]*/stat")]
+    of_server = [said for said in stats if int(said[1]) == server.pid]
+    own = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
+    ticks = sum(int(said[11]) + int(said[12]) for said in [own, *of_server])
+    return (ticks + int(own[13]) + int(own[14])) / sysconf("SC_CLK_TCK")
 
 
 @contextmanager

@@ -92,7 +92,7 @@ async def _send(given: Setting, urls: dict[str, str], seconds: float) -> tuple[A
                 read.raise_for_status()
                 seen.append((time.perf_counter() - answered) * 1000)
 
-        await _caught_up(client, urls)
+        await caught_up(client, urls)
         for _ in range(20):
             await one(follow=True)
         seen.clear()
@@ -110,7 +110,7 @@ async def _send(given: Setting, urls: dict[str, str], seconds: float) -> tuple[A
     return began, seen
 
 
-async def _caught_up(client: httpx.AsyncClient, urls: dict[str, str]) -> None:
+async def caught_up(client: httpx.AsyncClient, urls: dict[str, str]) -> None:
     """Analytics first hears all that earlier measurements have left behind."""
     for service, path, body in KINDS:
         answer = await client.post(urls[service] + path, json=body, headers={"Idempotency-Key": str(uuid4())})
