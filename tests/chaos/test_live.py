@@ -13,7 +13,8 @@ from tests.chaos.live.report import Report
 from tests.chaos.live.run import Run
 from tests.chaos.live.tampering import TAMPERINGS, Tampering
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+# Clients whose servers die under them warn of what they leave behind; that is no fault of what is tested.
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300), pytest.mark.filterwarnings("default")]
 
 SEED, RATE = 2026, 60.0
 # One after the other: a process, a server, one that stands still, a wire, a topic, a disk, a database.

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 from crm.main import app
-from kernel.messaging import progress
+from kernel.messaging import heartbeats, progress
 from kernel.messaging import relay as relay_
 from kernel.messaging.followers import Follower
 from kernel.messaging.relay import Relay
@@ -149,7 +149,12 @@ PLANTED: dict[str, Sequence[Replacement]] = {
         (writes, "write", write_without_claims),
         (parameters, "claims", no_claims),
     ),
-    "no fencing": ((Lease, "fence", no_fence), (lease_, "_renew", renew_whatever_is_held)),
+    "no fencing": (
+        (Lease, "fence", no_fence),
+        (lease_, "_renew", renew_whatever_is_held),
+        # Heartbeats look for themselves.
+        (heartbeats, "_NEWEST", heartbeats._NEWEST.replace("EXISTS (", "true OR EXISTS (")),
+    ),
     "checkpoint saved before the rows": ((Follower, "_apply", apply_after_checkpoint),),
     "the relay's row saved before the acks": (
         (Relay, "_pass_on", pass_on_later),

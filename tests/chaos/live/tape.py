@@ -75,6 +75,9 @@ class Tape:
                 await self._read(consumer)
             except (KafkaError, OSError, TimeoutError):
                 await asyncio.sleep(_PAUSE)
+            except Exception as error:
+                self._findings.add("the harness itself works", f"the tape: {error!r}")
+                await asyncio.sleep(_PAUSE)
             finally:
                 with suppress(KafkaError, OSError, TimeoutError):
                     await asyncio.wait_for(consumer.stop(), 5)
