@@ -55,6 +55,7 @@ class Database:
                 min_size=0,
                 max_size=6,
                 timeout=5,
+                reset=_as_it_is,
                 server_settings={"application_name": self._application},
             )
         pool = await self._readers
