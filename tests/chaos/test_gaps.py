@@ -1,4 +1,4 @@
-"""What the simulation has found and the kernel does not do yet: each as short as it can be."""
+"""What the simulation has found, each as short as it can be."""
 
 import asyncio
 import random
@@ -48,9 +48,6 @@ async def add(world: World, api: int, by: int, ref: str) -> None:
     await world.apis[api].submit(intent)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a refusal leaves no trace that an older request under its key would meet"
-)
 def test_what_was_refused_is_not_done_later_by_a_process_that_had_stopped_with_it() -> None:
     async def play(world: World) -> None:
         stopped = world.apis[0].process

@@ -122,13 +122,14 @@ class Committer:
         """Runs the batch until it is committed or someone is at fault; the claims keep a second run from doubling."""
         give_up = asyncio.get_running_loop().time() + self._patience
         pause = 0.05
+        retried = False
         while True:
-            # Whoever was answered meanwhile is not run again.
-            live = [n for n in range(len(intents)) if not waiting or not waiting[n].future.done()]
             outcomes: list[Outcome] = [OutcomeUnknown("The outcome is not known yet.")] * len(intents)
             try:
                 async with asyncio.timeout(_TRANSACTION_TIMEOUT):
-                    done = await self._transaction([intents[n] for n in live], within)
+                    connection = await self._locked()
+                    live = self._queues.live(waiting, retried) if waiting else range(len(intents))
+                    done = await self._run_batch(connection, [intents[n] for n in live], within)
                 for n, outcome in zip(live, done, strict=True):
                     outcomes[n] = outcome
                 return outcomes
@@ -140,15 +141,21 @@ class Committer:
                 log.warning("batch_interrupted", error=repr(error), intents=len(intents))
                 if asyncio.get_running_loop().time() + pause > give_up:
                     raise OutcomeUnknown("The database did not answer in time.") from error
+            retried = True
             await asyncio.sleep(pause)
             pause = min(pause * 2, 1.0)
 
-    async def _transaction(self, intents: Sequence[Intent], within: Within | None) -> list[Outcome]:
+    async def _locked(self) -> Connection:
         if self._connection is None:
             self._connection = await self._database.connect()
         with LOCK_WAIT.time():
             await self._begin(self._connection)
-        batch = Batch(self._connection, self._catalog, intents, self._queues.answer_now)
+        return self._connection
+
+    async def _run_batch(
+        self, connection: Connection, intents: Sequence[Intent], within: Within | None
+    ) -> list[Outcome]:
+        batch = Batch(connection, self._catalog, intents, self._queues.answer_now)
         outcomes = await batch.run(within)
         self.committed.ring()
         BATCH_SIZE.observe(len(intents))

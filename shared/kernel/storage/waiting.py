@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from kernel.domain.errors import Conflict, Refused
 from kernel.storage import log
@@ -19,12 +20,19 @@ _ANSWERED_AT_ONCE = 4
 # Who has his answer coming waits no longer for others than this, in seconds.
 _COURTESY = 0.002
 _SWEEP_EVERY = 0.25
+_UNREACHED = "The log could not be reached in time."
+_UNKNOWN = "The outcome is not known yet."
+# A process that has not turned its loop for so long has slept, for all that others know: in seconds.
+_SLEPT = 2.0
+# What it then reads from its sockets was sent while it slept.
+_DAZED = 0.25
 
 
 @dataclass(slots=True, eq=False)
 class Waiting:
     intent: Intent
     future: "asyncio.Future[AnyHandled]"
+    since: float
     deadline: float
     attempted: bool = False
 
@@ -37,6 +45,7 @@ class Queues:
         self._bulk: deque[Waiting] = deque()
         self._in_flight: dict[tuple[str, str], Waiting] = {}
         self._answers: list[tuple[Waiting, AnyHandled | Exception]] = []
+        self._awake, self._woke = inf, -inf
         self.filled = asyncio.Event()
 
     def __bool__(self) -> bool:
@@ -57,7 +66,7 @@ class Queues:
         outcomes: list[AnyHandled | Exception] = []
         waits: deque[tuple[int, Waiting]] = deque()
         for place, intent in enumerate(intents):
-            outcomes.append(OutcomeUnknown("The outcome is not known yet."))
+            outcomes.append(OutcomeUnknown(_UNKNOWN))
             try:
                 waits.append((place, self._add(intent, self._bulk, BULK_PATIENCE)))
             except (Refused, Unavailable) as refusal:
@@ -86,15 +95,32 @@ class Queues:
         for queue, most in ((self._singles, singles), (self._bulk, MOST_INTENTS)):
             while queue and len(taken) < most and weight < log.MOST_BYTES:
                 waiting = queue.popleft()
-                if waiting.deadline <= now:
-                    # This process has slept over it: whoever asked may have asked elsewhere, and heard another answer.
-                    settle(waiting.future, Unavailable("The log could not be reached in time."))
+                if waiting.deadline <= now or self._slept_over(waiting):
+                    settle(waiting.future, Unavailable(_UNREACHED))
                 if waiting.future.done():
                     continue
                 waiting.attempted = True
                 weight += waiting.intent.weight
                 taken.append(waiting)
         return taken
+
+    def live(self, batch: Sequence[Waiting], retried: bool) -> list[int]:
+        """The places of those that may be carried out now, under the lock; whoever was answered meanwhile may not."""
+        for waiting in batch:
+            if self._slept_over(waiting):
+                settle(waiting.future, OutcomeUnknown(_UNKNOWN) if retried else Unavailable(_UNREACHED))
+        return [place for place, waiting in enumerate(batch) if not waiting.future.done()]
+
+    def _slept_over(self, waiting: Waiting) -> bool:
+        """Whether this process slept with it in hand: whoever asked may have asked elsewhere, and been refused."""
+        self._look_at_the_clock()
+        return waiting.since < self._woke
+
+    def _look_at_the_clock(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._awake > _SLEPT:
+            self._woke = now + _DAZED
+        self._awake = now
 
     def put_back(self, postponed: Sequence[Waiting]) -> None:
         self._singles.extendleft(reversed(postponed))
@@ -119,13 +145,14 @@ class Queues:
     async def watch_deadlines(self) -> None:
         """One timer for all: whoever has waited too long is answered, whatever the database does."""
         while True:
-            await asyncio.sleep(_SWEEP_EVERY)
+            self._look_at_the_clock()
             now = asyncio.get_running_loop().time()
             for waiting in [w for w in self._in_flight.values() if w.deadline <= now and not w.future.done()]:
                 if waiting.attempted:
-                    settle(waiting.future, OutcomeUnknown("The outcome is not known yet."))
+                    settle(waiting.future, OutcomeUnknown(_UNKNOWN))
                 else:
-                    settle(waiting.future, Unavailable("The log could not be reached in time."))
+                    settle(waiting.future, Unavailable(_UNREACHED))
+            await asyncio.sleep(_SWEEP_EVERY)
 
     def _add(self, intent: Intent, queue: deque[Waiting], patience: float) -> Waiting:
         """Raises `Conflict` or `Overloaded` without having changed anything."""
@@ -135,7 +162,8 @@ class Queues:
         if len(queue) >= self._most_waiting:
             raise Overloaded("Too many commands are waiting.")
         loop = asyncio.get_running_loop()
-        waiting = Waiting(intent, loop.create_future(), loop.time() + patience)
+        now = loop.time()
+        waiting = Waiting(intent, loop.create_future(), now, now + patience)
         self._in_flight[key] = waiting
         queue.append(waiting)
         self.filled.set()

@@ -53,7 +53,6 @@ class Client:
                 return False
             self._refused(entry, refused)
         except TimeoutError:
-            entry.in_doubt = True
             return False
         except (OutcomeUnknown, Unavailable, OSError):
             return False
@@ -67,8 +66,7 @@ class Client:
         if entry.outcome == "acknowledged" and not entry.withdrawn:
             self._ledger.violated("an answer changed", f"{entry.wish.ref}: done, then {refused!r}")
         if entry.outcome is None:
-            # Whoever stopped with it in hand may still carry it out: nobody can say that it had no effect.
-            entry.outcome = "refused, in doubt" if entry.in_doubt else "refused"
+            entry.outcome = "refused"
             entry.answered = asyncio.get_running_loop().time()
 
     def _acknowledged(self, entry: Entry, handled: Any) -> None:

@@ -26,8 +26,6 @@ class Entry:
     last_sent: float = 0.0
     # None: nobody knows yet.
     outcome: str | None = None
-    # One that asked for it got no answer in time, so that its request may still be under way.
-    in_doubt: bool = False
     answered: float = 0.0
     said: Said | None = None
     # Its effect may have been undone by a restore, from which on nothing is claimed of it.
