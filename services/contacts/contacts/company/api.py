@@ -83,18 +83,29 @@ class CompanyOut(BaseModel):
         return cls(
             id=handled.stream_id,
             version=handled.version,
+            name=state.name,
+            registration_number=state.registration_number,
+            external_ref=state.external_ref,
+            industry=state.industry,
+            country=state.country,
+            employees=state.employees,
             annual_revenue=MoneyField.of(state.annual_revenue),
-            **{name: getattr(state, name) for name in cls.model_fields if name not in _NOT_OF_STATE},
+            founded=state.founded,
+            source=state.source,
+            parent_company_id=state.parent_company_id,
+            owner_id=state.owner_id,
+            owner_team=state.owner_team,
         )
 
 
-_NOT_OF_STATE = {"id", "version", "annual_revenue"}
+_PROFILE = tuple(name for name in Profile.model_fields if name != "occurred_at")
 
 
 def profile(body: Profile) -> dict[str, Any]:
     """The descriptive fields, as both commands take them."""
-    said = {name: getattr(body, name) for name in Profile.model_fields if name != "occurred_at"}
-    return said | {"annual_revenue": body.annual_revenue.money() if body.annual_revenue else None}
+    said = {name: getattr(body, name) for name in _PROFILE}
+    said["annual_revenue"] = body.annual_revenue.money() if body.annual_revenue else None
+    return said
 
 
 operations = route(

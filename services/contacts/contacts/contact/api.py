@@ -114,8 +114,24 @@ class ContactOut(BaseModel):
 
     @classmethod
     def of(cls, handled: Handled[Contact, ContactEvent]) -> "ContactOut":
-        said = {name: getattr(handled.state, name) for name in cls.model_fields if name not in _NOT_OF_STATE}
-        return cls(id=handled.stream_id, version=handled.version, **said)
+        state = handled.state
+        return cls(
+            id=handled.stream_id,
+            version=handled.version,
+            erased=state.erased,
+            name=state.name,
+            email=state.email,
+            phone=state.phone,
+            address=state.address,
+            note=state.note,
+            position=state.position,
+            decision_role=state.decision_role,
+            preferred_channel=state.preferred_channel,
+            source=state.source,
+            company_id=state.company_id,
+            owner_id=state.owner_id,
+            owner_team=state.owner_team,
+        )
 
 
 class ErasedOut(BaseModel):
@@ -128,12 +144,12 @@ class ErasedOut(BaseModel):
         return cls(id=handled.stream_id, version=handled.version, erased=handled.state.erased)
 
 
-_NOT_OF_STATE = {"id", "version"}
+_PROFILE = tuple(name for name in ContactProfile.model_fields if name != "occurred_at")
 
 
 def profile(body: ContactProfile) -> dict[str, Any]:
     """The descriptive fields, as both commands take them."""
-    return {name: getattr(body, name) for name in ContactProfile.model_fields if name != "occurred_at"}
+    return {name: getattr(body, name) for name in _PROFILE}
 
 
 operations = route(
