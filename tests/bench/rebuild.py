@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import asyncpg
 import httpx
+from kernel.domain.ids import new_id
 
 from tests.bench.figures import Figure
 from tests.bench.setting import NotPossible, Setting, address, processor_seconds
@@ -87,7 +88,7 @@ async def _fill(given: Setting, url: str, records: int) -> None:
 
 
 def _deal(pipeline: str, ago: timedelta) -> list[dict[str, Any]]:
-    id = str(uuid4())
+    id = str(new_id())
     data = {"pipeline_id": pipeline, "title": "Pumps", "currency": "CNY", "source": choice(SOURCES)}
     said = {"amount": {"amount": "500.00", "currency": "CNY"}, "owner_id": choice(OWNERS)}
     steps: list[tuple[str, dict[str, Any]]] = [("create", data | said)]

@@ -185,12 +185,13 @@ async def _write_cells(connection: Connection, table: str, delta: Mapping[str, N
     """One writer owns the cells, so they are read, summed here and written back."""
     if not delta:
         return
-    summed = dict(delta)
-    for row in await connection.fetch(_LOAD_CELLS.format(table), list(delta)):
+    # In the order of the index, so that what comes together lies together.
+    summed = {key: delta[key] for key in sorted(delta)}
+    for row in await connection.fetch(_LOAD_CELLS.format(table), list(summed)):
         summed[row["key"]] = _each(add, tuple(row["numbers"]), delta[row["key"]])
     kept = {key: numbers for key, numbers in summed.items() if any(numbers)}
     if kept:
-        texts = ["{" + ",".join(map(str, numbers)) + "}" for numbers in kept.values()]
+        texts = ["{" + str(list(numbers))[1:-1] + "}" for numbers in kept.values()]
         await connection.execute(_WRITE_CELLS.format(table), list(kept), texts)
     if len(kept) < len(summed):
         await connection.execute(_DELETE_CELLS.format(table), [key for key in summed if key not in kept])

@@ -1,5 +1,6 @@
 """Rebuilding a view of sums from analytics' own log: the bulk of it stream by stream, then as it was heard."""
 
+from contextlib import aclosing
 from zoneinfo import ZoneInfo
 
 from kernel.messaging.cells import AnyCells, CellWriter
@@ -44,12 +45,13 @@ class CellsTarget:
             return
         async with database.driver() as reader, reader.transaction():
             total = await self._log.count(reader, upto)
-            async for heard in self._log.streams(reader, upto, done):
-                done += len(heard)
-                async with connection.transaction():
-                    await follow(connection, self._writer(version), heard)
-                    await move(connection, self.name, version, done, _STREAMS)
-                progress(done, total)
+            async with aclosing(self._log.streams(reader, upto, done)) as slices:
+                async for heard in slices:
+                    done += len(heard)
+                    async with connection.transaction():
+                        await follow(connection, self._writer(version), heard)
+                        await move(connection, self.name, version, done, _STREAMS)
+                    progress(done, total)
         await connection.execute(_FORGET, self.name, version, [_STREAMS])
 
     async def _begun(self, connection: Connection, version: int) -> tuple[int, int | None]:

@@ -1,6 +1,7 @@
 """Analytics' log read again for one view: only what the view hears, stream by stream or in the order of positions."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from kernel.messaging.cells import AnyCells, Heard
 from kernel.messaging.received import COLUMNS, COUNTING, Received
@@ -17,7 +18,7 @@ _SHARE = (
 
 PAGE = 500
 # A transaction of a filling by streams: so many that what a transaction costs is not felt.
-SLICE = 10_000
+SLICE = 4_000
 
 
 class Rereading:
@@ -37,8 +38,23 @@ class Rereading:
         rows = await connection.fetch(_PAGE, after, upto, self._types, PAGE)
         return self._received.heard(rows), rows[-1]["position"] if len(rows) == PAGE else upto
 
-    async def streams(self, connection: Connection, upto: int, after: int) -> AsyncIterator[list[Heard]]:
-        """Slices of the log in the order of streams; `after` so many records."""
+    async def streams(
+        self, connection: Connection, upto: int, after: int
+    ) -> AsyncGenerator[list[Heard], None]:
+        """Slices of the log in the order of streams; `after` so many records.
+
+        The next slice is read and decoded while whoever has this one waits for the database.
+        """
+        slices = self._slices(connection, upto, after)
+        ahead = asyncio.ensure_future(anext(slices, None))
+        try:
+            while heard := await ahead:
+                ahead = asyncio.ensure_future(anext(slices, None))
+                yield heard
+        finally:
+            ahead.cancel()
+
+    async def _slices(self, connection: Connection, upto: int, after: int) -> AsyncIterator[list[Heard]]:
         gathered: list[Heard] = []
         async for heard in self._pages(connection, _STREAMS, upto, after):
             gathered += heard
