@@ -22,6 +22,8 @@ NAME = "flat"
 SERVICE, FOLLOWER = "service-desk", "analytics"
 NAMES = {SERVICE: "crm_service_desk", FOLLOWER: "crm_analytics"}
 COPIES = "bench_"
+# By the clock, which others at work on the machine hold up more than anything.
+STARTED = "start to ready"
 SHORT, LONG, LONG_OF_A_SHORT_RUN = 10_000, 1_000_000, 50_000
 NEWS, NEWS_OF_A_SHORT_RUN = 20_000, 3_000
 SECONDS = 3.0
@@ -68,7 +70,8 @@ def run(given: Setting) -> Iterator[Figure]:
         unit = "s" if what.startswith("start") else "µs"
         for size, value in zip(sizes, (short, long), strict=True):
             yield Figure(NAME, f"{what}, {size.events:,} events", value, unit)
-        yield Figure(NAME, f"{what}: long ÷ short", long / short, at_most=1.2)
+        if what != STARTED:
+            yield Figure(NAME, f"{what}: long ÷ short", long / short, at_most=1.2)
 
 
 def _prepared(given: Setting) -> tuple[Size, Size]:
@@ -112,7 +115,8 @@ async def _complete(size: Size) -> None:
 def _command(given: Setting, size: Size) -> None:
     began = time.monotonic()
     with given.service(SERVICE, CRM_ROLE="api", CRM_DATABASE_URL=size.databases[SERVICE]) as (url, process):
-        size.costs["start to ready"].append(time.monotonic() - began)
+        size.costs[STARTED].append(time.monotonic() - began)
+        size.costs["start, processor time"].append(processor_seconds(process))
         asked = load.one_each(f"{url}/v1/complaints", COMPLAINT, given.bearer())
         load.run(asked, 1)
         with _costs(given, size, "command", process) as count:
