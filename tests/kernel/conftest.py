@@ -10,8 +10,8 @@ from tests.kernel.toys import Toy, toy_over
 
 OLDEST = 15
 VERSIONS = [pytest.param(18, id="18"), pytest.param(OLDEST, id="15", marks=pytest.mark.postgres15)]
-# They try what a broker may lose, for a minute of processor time; test_relay and test_feed try the SQL under them.
-NEWEST_ONLY = {"test_relay_losses", "test_event_sources"}
+# They try what a broker may lose, what a queue holds; test_relay, test_feed, test_committer try the SQL under them.
+NEWEST_ONLY = {"test_relay_losses", "test_event_sources", "test_committer_overload"}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -84,6 +84,8 @@ class Queues:
             for _, waiting in waits:
                 waiting.future.cancel()
                 self._forget(waiting)
+            if waits:
+                self._bulk = deque(waiting for waiting in self._bulk if not waiting.future.done())
         return outcomes
 
     def take(self) -> list[Waiting]:
