@@ -3,12 +3,13 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, LiteralString, Self
@@ -21,7 +22,7 @@ from crm.local import Local
 from kernel.messaging.kafka import Cluster
 from kernel.messaging.service import topic_of
 from kernel.messaging.topics import administering
-from kernel.runtime.broker import KafkaBroker, free_port
+from kernel.runtime.broker import KafkaBroker
 from kernel.runtime.embedded import EmbeddedPostgres
 from kernel.runtime.guarded import Guarded
 from kernel.runtime.postgres_host import default_binaries
@@ -43,7 +44,7 @@ class System:
         self.kafka = kafka
         self.events = Events.KAFKA if kafka else Events.FEED
         self.databases = {name: f"{services.package_of(name)}_{uuid4().hex[:8]}" for name in NAMES}
-        self.ports = {name: free_port() for name in NAMES}
+        self.ports = dict(zip(NAMES, free_ports(len(NAMES)), strict=True))
         self.urls = {name: f"http://{HOST}:{port}" for name, port in self.ports.items()}
         self.processes: dict[str, Guarded] = {}
         self.local.make()
@@ -210,6 +211,15 @@ def eventually(true: Callable[[], bool], what: str, patience: float = PATIENCE) 
     while not true():
         assert time.monotonic() < deadline, f"not within {patience:.0f} s: {what}"
         time.sleep(0.05)
+
+
+def free_ports(count: int) -> list[int]:
+    """As many different ones: held together, so that none is given twice."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind((HOST, 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
 def children_of(pid: int) -> list[int]:

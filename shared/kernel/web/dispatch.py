@@ -1,7 +1,8 @@
 """One command, one request: found by its path, parsed from its bytes, submitted, answered."""
 
-from collections.abc import Mapping
-from typing import TypeVar
+import asyncio
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
 from uuid import UUID
 
 from fastapi.exceptions import RequestValidationError
@@ -61,7 +62,7 @@ class Commands:
             scope["crm.route"] = batch.PATH
             call = call_of(scope)
             asked = _parsed(batch.BatchIn, call, await _read(receive))
-            content = await batch.carry_out(self._by_id, asked.items, call)
+            content = await _while_there(receive, batch.carry_out(self._by_id, asked.items, call))
             status, headers = 207, _headers(content)
         else:
             await self._app(scope, receive, send)
@@ -97,6 +98,20 @@ async def _read(receive: Receive) -> bytes:
         message = await receive()
         parts.append(_part(message))
     return b"".join(parts)
+
+
+async def _while_there(receive: Receive, work: Coroutine[Any, Any, bytes]) -> bytes:
+    """Who goes away takes along what was not begun: it would keep others out, and he will send it again."""
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+        await asyncio.wait((working, leaving))
 
 
 def _part(message: Message) -> bytes:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from pydantic_core import to_json
 from starlette.responses import Response
@@ -59,7 +59,7 @@ class FeedQuery(BaseModel):
     },
     response_class=Response,
 )
-async def read_feed(query: Annotated[FeedQuery, Query()], call: Caller) -> Response:
+async def read_feed(query: Annotated[FeedQuery, Query()], call: Caller, request: Request) -> Response:
     if not call.principal.roles & READERS:
         raise Forbidden("The feed is for the roles service and admin.")
     node = call.node
@@ -68,18 +68,21 @@ async def read_feed(query: Annotated[FeedQuery, Query()], call: Caller) -> Respo
     types = frozenset(kind for kind in query.types.split(",") if kind)
     limit = min(max(query.limit, 1), 5000)
     deadline = asyncio.get_running_loop().time() + min(max(query.timeout, 0), node.settings.feed_wait)
-    async with node.database.reading() as connection:
-        if incarnation is not None:
+    if incarnation is not None:
+        async with node.database.reading() as connection:
             await _check(connection, incarnation, after)
-        while True:
-            heard = node.committer.committed.rung
+    while True:
+        heard = node.committer.committed.rung
+        # Who waits for news holds no connection: there are few, and others read too.
+        async with node.database.reading() as connection:
             page = await feed.read_page(
                 connection, translator, after=after, limit=limit, types=types, include_past=query.include_past
             )
-            after = page.position
-            if page.records or asyncio.get_running_loop().time() >= deadline or node.draining:
-                break
-            await node.committer.committed.next(heard, _POLL)
+        after = page.position
+        over = node.draining or asyncio.get_running_loop().time() >= deadline
+        if page.records or over or await request.is_disconnected():
+            break
+        await node.committer.committed.next(heard, _POLL)
     cursor = sign(node.secret, "feed", [page.incarnation, page.position])
     headers = {
         "Link": f'</v1/feed?last_event_id={cursor}>; rel="next"',
