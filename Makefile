@@ -1,7 +1,7 @@
 # Everything a developer or an operator runs by hand. `make` alone prints this file's `##` comments.
 
 .DEFAULT_GOAL := help
-.PHONY: help python setup run demo-real test simulate chaos bench check format lock migrate clean reset prove-real
+.PHONY: help python setup run demo-real test simulate chaos load bench check format lock migrate clean reset prove-real
 SHELL := /bin/sh
 
 # The first Python that is new enough; `make PYTHON=/path/to/python` overrides it.
@@ -39,6 +39,10 @@ simulate: setup ## Simulate crashes and planted bugs, without I/O (SEEDS=1000, o
 chaos: setup ## Real processes under faults (MINUTES=60, SEED=7, ONLY=kill, JSON=file; CONTROLS=1: planted bugs)
 	@exec $(BIN)/python -m tests.chaos.live $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(ONLY),--only "$(ONLY)") $(if $(JSON),--json "$(JSON)") $(if $(CONTROLS),--controls)
+
+load: setup ## Highest rate, a soak at half of it, restarts under load (MINUTES=30, RATE=100: no search, JSON=file)
+	@exec $(BIN)/python -m tests.load $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) \
+		$(if $(JSON),--json "$(JSON)")
 
 bench: setup ## Measure the promises as ratios of one run (ONLY=commands, SECONDS=10, ROUNDS=3, JSON=file)
 	@exec $(BIN)/python -m tests.bench $(if $(ONLY),--only "$(ONLY)") $(if $(SECONDS),--seconds $(SECONDS)) \
