@@ -17,9 +17,10 @@ from kernel.storage.views import Row
 log = structlog.get_logger()
 
 _POLL = 0.5
+# The transaction's time: with one that changes from row to row every timer would be read, however far ahead it lies.
 _DUE = """
 SELECT stream_id, kind, category, due_at FROM timers
-WHERE next_try_at <= clock_timestamp() ORDER BY next_try_at LIMIT 128
+WHERE next_try_at <= now() ORDER BY next_try_at LIMIT 128
 """
 # What fired leaves by its state, in the same transaction. What is still there was refused or failed: later again.
 _LATER = """

@@ -65,11 +65,11 @@ def do_what_was_taken_back(run: Run) -> None:
 
 
 def say_again_what_was_erased(run: Run) -> None:
-    person = run.fleet.rows("contacts", "SELECT stream_id FROM events WHERE type = 'PersonErased' LIMIT 1")[
-        0
-    ][0]
-    word = f'{{"word": "{canary(person)}"}}'
-    change(run.fleet, "contacts", f"UPDATE events SET data = %s WHERE position = {_NEWEST}", word)
+    erased = run.fleet.rows("contacts", "SELECT stream_id FROM events WHERE type = 'PersonErased' LIMIT 1")
+    person = erased[0][0]
+    # A text that nothing in the product reads.
+    kept = "INSERT INTO unique_values (kind, digest, stream_id) VALUES (%s, %s, %s)"
+    change(run.fleet, "contacts", kept, canary(person), b"kept", person)
 
 
 def log_a_word(run: Run) -> None:
@@ -108,6 +108,9 @@ def all_logs(run: Run) -> None:
 
 
 TAMPERINGS: Sequence[Tampering] = (
+    # These two ask the services too, which do not bear what others do to their logs.
+    Tampering(GONE, say_again_what_was_erased, lambda run: run.erasures.whole()),
+    Tampering(NEVER_THERE, log_a_word, lambda run: run.erasures.whole()),
     Tampering(checks_log.STORED, lose_a_claim, logs("contacts")),
     Tampering(checks_log.NO_EFFECT, do_what_was_refused, logs("contacts")),
     Tampering(checks_log.RESTORED, do_what_was_taken_back, all_logs),
@@ -134,8 +137,6 @@ TAMPERINGS: Sequence[Tampering] = (
         sql("opportunities", f"UPDATE events SET type = 'OrderCancelled' WHERE position = {_ORDERED}"),
         lambda run: run.figures.figures(),
     ),
-    Tampering(GONE, say_again_what_was_erased, lambda run: run.erasures.whole()),
-    Tampering(NEVER_THERE, log_a_word, lambda run: run.erasures.whole()),
     Tampering(checks_topic.CHAINS, forget_what_was_heard, topics("contacts")),
     Tampering(checks_topic.SENT, lambda run: None, topics("contacts")),
     Tampering(checks_topic.NOTHING_ELSE, hear_what_is_not_there, topics("service-desk")),
