@@ -30,7 +30,7 @@ run: setup ## Start everything here: database, services, demo data (EVENTS=kafka
 	@$(if $(EVENTS),CRM_EVENTS=$(EVENTS)) exec $(BIN)/crm run
 
 test: setup ## Run all tests (WORKERS=2, ARGS="-k word")
-	@exec $(BIN)/pytest -n $(WORKERS) $(ARGS)
+	@exec $(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 simulate: setup ## Simulate crashes and planted bugs, without I/O (SEEDS=1000, or SEED=7 once more; JSON=file)
 	@exec $(BIN)/python -m tests.chaos.simulation $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SEED),--seed $(SEED)) \

@@ -29,7 +29,7 @@ MEMORY_EVERY = 30.0
 # A look that could not be finished, because something was away, looks as far back the next time.
 MARGIN = 5.0
 # How long the tape may take to be where the topic is.
-CATCHING_UP = 20.0
+CATCHING_UP = 60.0
 
 AWAY = (psycopg.Error, TimeoutError, httpx.HTTPError, OSError)
 

@@ -105,9 +105,8 @@ class Tape:
                     self._by_name[p.topic].offsets.get(p.partition, 0) < end for p, end in ends.items()
                 ):
                     if time.monotonic() > until:
-                        # These ends are gone with a lost tail: there are others now.
-                        self._asked, asked = [*self._asked, *asked], []
-                        break
+                        # These ends are gone with a lost tail, or the consumer has lost its way: another one looks.
+                        raise TimeoutError
                     self._take(found)
                     self._seek(consumer)
                     found = await consumer.getmany(timeout_ms=300)
