@@ -7,7 +7,7 @@ from typing import LiteralString
 from tests.chaos.live import checks_figures, checks_log, checks_topic
 from tests.chaos.live.checks_erased import GONE, NEVER_THERE
 from tests.chaos.live.checks_log import PRINCIPAL
-from tests.chaos.live.checks_processes import HELD, Holdings
+from tests.chaos.live.checks_processes import FILES, HELD, holdings
 from tests.chaos.live.fleet import Fleet
 from tests.chaos.live.run import Run
 from tests.chaos.live.wishes_contacts import CANARY, canary
@@ -97,9 +97,10 @@ def topics(service: str) -> Act:
     return lambda run: run.world.topics.check(service, run.world.topics.passed_on(service))
 
 
-def hold_less(run: Run) -> None:
-    """What is held now was not, at the beginning."""
-    run.processes.begun = dict.fromkeys(run.processes.begun, Holdings(0, 0, 0))
+def hold_one_too_many(run: Run) -> None:
+    """By what they are said to have held at the beginning."""
+    now = {name: holdings(process.pid) for name, process in run.fleet.processes.items()}
+    run.processes.begun = {name: replace(held, files=held.files - FILES - 1) for name, held in now.items()}
 
 
 def all_logs(run: Run) -> None:
@@ -138,7 +139,7 @@ TAMPERINGS: Sequence[Tampering] = (
         lambda run: run.figures.figures(),
     ),
     Tampering(checks_topic.CHAINS, forget_what_was_heard, topics("contacts")),
-    Tampering(checks_topic.SENT, lambda run: None, topics("contacts")),
+    Tampering(checks_topic.SENT, forget_what_was_heard, topics("contacts")),
     Tampering(checks_topic.NOTHING_ELSE, hear_what_is_not_there, topics("service-desk")),
-    Tampering(HELD, hold_less, lambda run: run.processes.end()),
+    Tampering(HELD, hold_one_too_many, lambda run: run.processes.end()),
 )
