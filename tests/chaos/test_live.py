@@ -1,4 +1,4 @@
-"""A slice of `make chaos`, for `pytest` with this file named: a fault of each of some kinds, every promise checked."""
+"""A slice of `make chaos` on real processes: every promise is kept, and every check can fail."""
 
 import asyncio
 from pathlib import Path
