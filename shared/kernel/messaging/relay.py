@@ -78,10 +78,13 @@ class Relay:
                 connection, lease, publisher, outlet, self._translator, self._topic
             )
             progress = await reconciliation.run(progress, tails)
-        loop = asyncio.get_running_loop()
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
         beaten, busy = loop.time(), 0.0
         told: datetime | None = None
         while True:
+            if task and task.cancelling():
+                # Python 3.11's `wait_for`, by which the broker's client waits, forgets it when both come at once.
+                raise asyncio.CancelledError
             events = await log_.read_after(connection, progress.position, MOST_EVENTS)
             if events:
                 progress = await self._pass_on(connection, outlet, events, published, progress)
