@@ -191,7 +191,7 @@ async def _write_cells(connection: Connection, table: str, delta: Mapping[str, N
         summed[row["key"]] = _each(add, tuple(row["numbers"]), delta[row["key"]])
     kept = {key: numbers for key, numbers in summed.items() if any(numbers)}
     if kept:
-        texts = ["{" + str(list(numbers))[1:-1] + "}" for numbers in kept.values()]
+        texts = ["{" + ",".join(map(str, numbers)) + "}" for numbers in kept.values()]
         await connection.execute(_WRITE_CELLS.format(table), list(kept), texts)
     if len(kept) < len(summed):
         await connection.execute(_DELETE_CELLS.format(table), [key for key in summed if key not in kept])

@@ -94,6 +94,7 @@ class Queues:
         singles = min(MOST_BULK if self._bulk else MOST_INTENTS, max(_FEWEST, len(self._in_flight) // 2))
         weight = 0
         now = asyncio.get_running_loop().time()
+        self._look_at_the_clock()
         for queue, most in ((self._singles, singles), (self._bulk, MOST_INTENTS)):
             while queue and len(taken) < most and weight < log.MOST_BYTES:
                 waiting = queue.popleft()
@@ -108,6 +109,7 @@ class Queues:
 
     def live(self, batch: Sequence[Waiting], retried: bool) -> list[int]:
         """The places of those that may be carried out now, under the lock; whoever was answered meanwhile may not."""
+        self._look_at_the_clock()
         for waiting in batch:
             if self._slept_over(waiting):
                 settle(waiting.future, OutcomeUnknown(_UNKNOWN) if retried else Unavailable(_UNREACHED))
@@ -115,7 +117,6 @@ class Queues:
 
     def _slept_over(self, waiting: Waiting) -> bool:
         """Whether this process slept with it in hand: whoever asked may have asked elsewhere, and been refused."""
-        self._look_at_the_clock()
         return waiting.since < self._woke
 
     def _look_at_the_clock(self) -> None:
