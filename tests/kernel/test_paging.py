@@ -3,23 +3,20 @@
 import random
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from fastapi import APIRouter, Query
-from kernel.storage.views import Row
+from fastapi import APIRouter
 from kernel.testing.fixtures import api
 from kernel.testing.toy import cards, note
 from kernel.web.app import create_app
 from kernel.web.auth import Role
-from kernel.web.paging import ListQuery, list_page
+from kernel.web.paging import ListQuery, ListRead
 from kernel.web.policy import Policy, Scope
-from kernel.web.requests import Caller
+from kernel.web.reads import show
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Table
-from starlette.responses import Response
 
 from tests.kernel.model_source import START
 from tests.kernel.toys import Toy
@@ -34,19 +31,25 @@ class NoteQuery(ListQuery):
 
 class Item(BaseModel):
     id: UUID
+    etag: str
     title: str
 
 
-def conditions(query: NoteQuery, table: Table) -> list[ColumnElement[bool]]:
-    return [table.c.title == query.title] if query.title else []
-
-
-@router.get("/v1/notes")
-async def list_notes(query: Annotated[NoteQuery, Query()], call: Caller) -> Response:
-    def item(row: Row) -> Item:
-        return Item(id=row["id"], title=row["title"])
-
-    return await list_page(call, cards, note.category, query, lambda table: conditions(query, table), item)
+reads = show(
+    router,
+    [
+        ListRead(
+            id="notes.list",
+            path="/v1/notes",
+            category=note.category,
+            view=cards,
+            query=NoteQuery,
+            item=Item,
+            needs=("created_at",),
+            summary="List notes",
+        )
+    ],
+)
 
 
 class Notes:
@@ -77,7 +80,7 @@ class Notes:
 @pytest.fixture
 async def notes(toy: Toy) -> AsyncIterator[Notes]:
     policy = Policy(commands={}, reads={"note": {Role.ADMIN: Scope.ALL}})
-    app = create_app(toy.node, policy, title="Toy", routers=(router,))
+    app = create_app(toy.node, policy, title="Toy", routers=(router,), reads=reads)
     async with api(app) as client:
         yield Notes(toy, client)
 
@@ -138,3 +141,25 @@ async def test_a_cursor_belongs_to_one_query_and_one_caller(notes: Notes) -> Non
         assert await refused(altered) == "CURSOR_INVALID"
     # Another size of page is the same query.
     assert len((await notes.page(limit=1, cursor=cursor))["items"]) == 1
+
+
+async def test_a_page_is_of_the_version_that_is_live_when_it_is_read(notes: Notes) -> None:
+    rows = notes.toy.rows
+    await notes.add(random.Random(3), 3)
+    old = await notes.ids()
+    await rows("CREATE TABLE toy_cards_2 (LIKE toy_cards_1 INCLUDING ALL)")
+    await rows("INSERT INTO views (name, version, shape, epoch, live) VALUES ('toy_cards', 2, 1, 0, false)")
+    try:
+        assert {item["id"] for item in (await notes.page())["items"]} == old
+        await rows("UPDATE views SET live = (version = 2) WHERE name = 'toy_cards'")
+        assert (await notes.page())["items"] == []
+        await rows("INSERT INTO toy_cards_2 SELECT * FROM toy_cards_1 ORDER BY id LIMIT 1")
+        assert [item["id"] for item in (await notes.page())["items"]] == [min(old)]
+        # A restore goes back: what the process remembers is then no table at all.
+        await rows("UPDATE views SET live = (version = 1) WHERE name = 'toy_cards'")
+        await rows("DROP TABLE toy_cards_2")
+        assert {item["id"] for item in (await notes.page())["items"]} == old
+    finally:
+        await rows("DROP TABLE IF EXISTS toy_cards_2")
+        await rows("DELETE FROM views WHERE name = 'toy_cards' AND version = 2")
+        await rows("UPDATE views SET live = true WHERE name = 'toy_cards'")

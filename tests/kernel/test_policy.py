@@ -7,12 +7,10 @@ from uuid import UUID
 import pytest
 from kernel.domain.errors import Forbidden
 from kernel.web.auth import Principal, Role
-from kernel.web.policy import Policy, Scope, sees, visible
-from sqlalchemy import Column, MetaData, Table, Text, Uuid
+from kernel.web.policy import VISIBLE, Policy, Scope, seen_as, sees
 
 from tests.kernel.toys import ADA, BOB, Toy
 
-owned = Table("owned", MetaData(), Column("owner_id", Uuid), Column("owner_team", Text))
 policy = Policy(
     commands={str: {Role.SALES_REP: Scope.OWN, Role.SALES_MANAGER: Scope.TEAM, Role.ADMIN: Scope.ALL}},
     reads={"note": {Role.SALES_REP: Scope.OWN}},
@@ -54,7 +52,7 @@ async def test_a_list_shows_exactly_what_a_read_would_show(toy: Toy) -> None:
         await toy.rows("INSERT INTO owned VALUES ($1, $2)", record.owner_id, record.owner_team)
     for scope, teams in product(Scope, ((), ("east",), ("east", "west"))):
         principal = who(Role.SALES_MANAGER, teams=teams)
-        condition = visible(principal, scope, owned).compile(compile_kwargs={"literal_binds": True})
-        shown = {Record(*row.values()) for row in await toy.rows(f"SELECT * FROM owned WHERE {condition}")}
+        statement = f"SELECT * FROM owned WHERE {VISIBLE[scope].format('$1')}"
+        shown = {Record(*row.values()) for row in await toy.rows(statement, *seen_as(principal, scope))}
         may_see = sees(principal, scope)
         assert shown == {record for record in records if may_see is None or may_see(record)}

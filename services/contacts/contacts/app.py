@@ -37,5 +37,6 @@ def create(settings: ServiceSettings) -> FastAPI:
         title="Contacts",
         routers=(companies.router, people.router),
         operations=(*companies.operations, *people.operations),
+        reads=(*companies.reads, *people.reads),
         beside=() if settings.role is Role.API else (Worker(node, worker.parts(node)),),
     )

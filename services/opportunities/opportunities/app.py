@@ -28,6 +28,7 @@ service = Service(
 )
 routers = (pipelines.router, deals.router, orders.router)
 operations = (*pipelines.operations, *deals.operations, *orders.operations)
+reads = (*pipelines.reads, *deals.reads, *orders.reads)
 
 
 def create(settings: ServiceSettings) -> FastAPI:
@@ -39,5 +40,6 @@ def create(settings: ServiceSettings) -> FastAPI:
         title="Opportunities",
         routers=routers if serves else (),
         operations=operations if serves else (),
+        reads=reads if serves else (),
         beside=() if settings.role is Role.API else (Worker(node, worker.parts(node)),),
     )

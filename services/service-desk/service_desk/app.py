@@ -41,5 +41,6 @@ def create(settings: ServiceSettings) -> FastAPI:
         title="Service desk",
         routers=(complaints.router, promises.router),
         operations=(*complaints.operations, *promises.operations),
+        reads=(*complaints.reads, *promises.reads),
         beside=() if settings.role is Role.API else (Worker(node, worker.parts(node)),),
     )

@@ -17,6 +17,7 @@ from kernel.storage.committer import Committer
 from kernel.storage.database import Database
 from kernel.storage.keys import Keyring
 from kernel.storage.persons import person
+from kernel.storage.reading import Streams
 from kernel.storage.views import AnyRecorded, KnownView
 
 
@@ -79,6 +80,7 @@ class Node:
         self.database = Database(settings.database_url, application=f"crm-{service.name}")
         self.catalog = Catalog((*service.aggregates, person), Keyring(settings.masters(), self.secret))
         self.committer = Committer(self.database, self.catalog)
+        self.streams = Streams(self.database, self.catalog)
         self.draining = False
         # What readiness asks besides the database: "ok", or what is wrong.
         self.checks: dict[str, Callable[[], str]] = {}

@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from kernel.storage.aggregate import AnyAggregate
 from kernel.storage.codec import UnknownEvent
 from kernel.storage.database import Connection
@@ -29,6 +26,8 @@ class Catalog:
         if len(self.by_type) != sum(len(aggregate.codec.types) for aggregate in aggregates):
             raise ValueError("two aggregates of one service have a fact of the same name")
         self._live = LiveViews(-1, {})
+        # What readers have last found to be live, by name; every page asks whether it still is.
+        self.shown: dict[str, int] = {}
 
     def aggregate(self, category: str) -> AnyAggregate:
         try:
@@ -65,10 +64,9 @@ async def live_views(connection: Connection, epoch: int, views: Sequence[Rows]) 
     return LiveViews(epoch, {row["name"]: f"{row['name']}_{row['version']}" for row in rows})
 
 
-async def live_version(connection: AsyncConnection, name: str, shape: int) -> int:
-    """The version of a view that readers use, as their own snapshot sees it."""
-    statement = text("SELECT version, shape FROM views WHERE name = :name AND live")
-    row = (await connection.execute(statement, {"name": name})).first()
-    if row is None or row.shape != shape:
+async def live_version(connection: Connection, name: str, shape: int) -> int:
+    """The version of a view that readers use now. It only ever rises, but for a restore."""
+    row = await connection.fetchrow("SELECT version, shape FROM views WHERE name = $1 AND live", name)
+    if row is None or row["shape"] != shape:
         raise ViewUnknown(f"view {name} is not live in a shape that this release knows")
-    return int(row.version)
+    return int(row["version"])

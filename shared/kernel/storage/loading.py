@@ -45,7 +45,7 @@ class Loader:
         existing = [i for i in wanted if i in heads]
         events = await log.load(self._connection, existing) if existing else []
         # A stream's own person is loaded with it: most personal facts are about that one.
-        await self.load_keys([*wanted, *_persons(events)])
+        await self.load_keys([*wanted, *persons_of(events)])
         facts: dict[UUID, list[Recorded[Any]]] = {i: [] for i in existing}
         for event in await self.decode(events):
             facts[event.stream_id].append(event)
@@ -55,8 +55,8 @@ class Loader:
 
     async def decode(self, events: Sequence[StoredEvent]) -> list[Recorded[Any]]:
         """Stored events with their personal fields opened, as far as the persons' keys are there."""
-        await self.load_keys(_persons(events))
-        return [self._recorded(event) for event in events]
+        await self.load_keys(persons_of(events))
+        return [self.recorded(event) for event in events]
 
     async def load_keys(self, persons: Iterable[UUID]) -> None:
         wanted = [person for person in dict.fromkeys(persons) if person not in self.known.keys]
@@ -75,7 +75,8 @@ class Loader:
             state = aggregate.evolve(state, recorded.fact)
         return Stream(category, facts[-1].version, state, tuple(facts))
 
-    def _recorded(self, event: StoredEvent) -> Recorded[Any]:
+    def recorded(self, event: StoredEvent) -> Recorded[Any]:
+        """Its person's key must have been loaded."""
         personal: dict[str, Any] | None = None
         for person, sealed in (event.personal or {}).items():
             key = self.known.keys[UUID(person)]
@@ -84,7 +85,7 @@ class Loader:
         return recorded_from(self._catalog.of_type(event.type), event, personal)
 
 
-def _persons(events: Sequence[StoredEvent]) -> list[UUID]:
+def persons_of(events: Sequence[StoredEvent]) -> list[UUID]:
     return [UUID(person) for event in events if event.personal for person in event.personal]
 
 

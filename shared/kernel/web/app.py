@@ -18,10 +18,11 @@ from kernel.runtime.settings import Role
 from kernel.web import batch, feed, health, problem_pages
 from kernel.web.auth import Authenticator
 from kernel.web.commands import Operation
-from kernel.web.dispatch import Commands
+from kernel.web.dispatch import Operations
 from kernel.web.faults import described
 from kernel.web.middleware import Surroundings
 from kernel.web.policy import Policy
+from kernel.web.reads import Read
 from kernel.web.requests import Trace
 
 EXPOSED = (
@@ -58,6 +59,7 @@ def create_app(
     title: str,
     routers: Sequence[APIRouter],
     operations: Sequence[Operation] = (),
+    reads: Sequence[Read] = (),
     beside: Sequence[AbstractAsyncContextManager[Any]] = (),
 ) -> App:
     """`beside` runs as long as the API does: the worker, when both are one process."""
@@ -80,7 +82,7 @@ def create_app(
     app = App(title=title, version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None)
     if node.settings.role is Role.WORKER:
         # A worker answers probes and its feed, and takes no commands.
-        routers, operations = (), ()
+        routers, operations, reads = (), (), ()
     app.state.node = node
     app.state.policy = policy
     more = (batch.router,) if operations else ()
@@ -91,7 +93,7 @@ def create_app(
         # The framework would answer these itself; all others reach `Surroundings`.
         app.add_exception_handler(kind, _on_error)
     app.operations = {operation.id: operation for operation in operations}
-    app.front = Surroundings(Commands(app.framework, app.operations), Authenticator(node.settings))
+    app.front = Surroundings(Operations(app.framework, app.operations, reads), Authenticator(node.settings))
     origins = [origin.strip() for origin in node.settings.cors_origins.split(",") if origin.strip()]
     if origins:
         app.front = CORSMiddleware(

@@ -75,7 +75,7 @@ class BatchOut(BaseModel):
     responses=problem_responses(400, 401, 403, 413, 422, 503),
 )
 async def batch(body: BatchIn) -> None:
-    """For OpenAPI alone: `Commands` answers."""
+    """For OpenAPI alone: `Operations` answers."""
     raise AssertionError("answered before the framework's router is asked")
 
 

@@ -90,7 +90,7 @@ def route(router: APIRouter, operations: Sequence[Operation]) -> Sequence[Operat
 
 
 def _endpoint(operation: Operation) -> Callable[..., Any]:
-    """For OpenAPI alone, which reads its parameters; `Commands` answers before the framework's router is asked."""
+    """For OpenAPI alone, which reads its parameters; `Operations` answers before the framework's router is asked."""
     Body = operation.body
 
     if "{id}" not in operation.path:

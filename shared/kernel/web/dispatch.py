@@ -1,7 +1,7 @@
-"""One command, one request: found by its path, parsed from its bytes, submitted, answered."""
+"""One request, one operation: found by its path, parsed from its bytes, carried out, answered."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -21,30 +21,32 @@ from kernel.web.commands import (
     make_intent,
 )
 from kernel.web.etags import etag
-from kernel.web.requests import Call, call_of
+from kernel.web.reads import Read
+from kernel.web.requests import Answer, Call, call_of, json_headers
 from kernel.web.tokens import Place
 
 _ID = TypeAdapter(UUID)
 # "/v1/<collection>/<id>…", split at its slashes.
 _PLACE_OF_ID = 3
 Body = TypeVar("Body", bound=BaseModel)
-# Status, headers, body.
-Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 
-class Commands:
-    """Answers the requests that are commands, and passes on all others.
+class Operations:
+    """Answers the requests that are commands or reads, and passes on all others.
 
     The framework's general way (its router, its wrapping, its parsing of bodies) costs as much as the whole decision.
     """
 
-    def __init__(self, app: ASGIApp, operations: Mapping[str, Operation]) -> None:
+    def __init__(self, app: ASGIApp, operations: Mapping[str, Operation], reads: Sequence[Read]) -> None:
         self._app = app
         self._by_id = operations
-        self._by_route = {(operation.method, operation.path): operation for operation in operations.values()}
-        for operation in operations.values():
-            if "{id}" in operation.path and operation.path.split("/")[_PLACE_OF_ID] != "{id}":
-                raise AssertionError(f"{operation.path}: a record's id follows the name of its collection")
+        self._by_route: dict[tuple[str, str], Operation | Read] = {
+            (operation.method, operation.path): operation for operation in operations.values()
+        }
+        self._by_route |= {("GET", read.path): read for read in reads}
+        for _, path in self._by_route:
+            if "{id}" in path and path.split("/")[_PLACE_OF_ID] != "{id}":
+                raise AssertionError(f"{path}: a record's id follows the name of its collection")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         operation, record = self._find(scope)
@@ -52,8 +54,11 @@ class Commands:
             scope["crm.route"] = operation.path
             stream_id = None if record is None else _path_id(record)
             call = call_of(scope)
-            body = _parsed(operation.body, call, await _read(receive))
-            status, headers, content = await _handle(operation, stream_id, body, call)
+            if isinstance(operation, Operation):
+                body = _parsed(operation.body, call, await _read(receive))
+                status, headers, content = await _handle(operation, stream_id, body, call)
+            else:
+                status, headers, content = await operation.answer(call, stream_id)
         elif (
             self._by_id
             and scope["type"] == "http"
@@ -63,14 +68,14 @@ class Commands:
             call = call_of(scope)
             asked = _parsed(batch.BatchIn, call, await _read(receive))
             content = await _while_there(receive, batch.carry_out(self._by_id, asked.items, call))
-            status, headers = 207, _headers(content)
+            status, headers = 207, json_headers(content)
         else:
             await self._app(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
-    def _find(self, scope: Scope) -> tuple[Operation | None, str | None]:
+    def _find(self, scope: Scope) -> tuple[Operation | Read | None, str | None]:
         """The operation of a path and the record that the path names, if it names one."""
         if scope["type"] != "http":
             return None, None
@@ -168,7 +173,7 @@ def answer(operation: Operation, handled: AnyHandled, call: Call) -> Answer:
     content = operation.answer(handled).model_dump_json().encode()
     token = Place(node.service.name, handled.incarnation, handled.position).token(node.secret)
     headers = [
-        *_headers(content),
+        *json_headers(content),
         (b"etag", etag(handled.version).encode()),
         (b"consistency-token", token.encode()),
     ]
@@ -177,7 +182,3 @@ def answer(operation: Operation, handled: AnyHandled, call: Call) -> Answer:
     if handled.replayed:
         headers.append((b"idempotency-replayed", b"true"))
     return handled.status, headers, content
-
-
-def _headers(content: bytes) -> list[tuple[bytes, bytes]]:
-    return [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from kernel.domain.errors import Invalid
 from kernel.domain.money import Money
@@ -13,6 +13,8 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whit
 OneLine = Annotated[
     str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True, pattern=_LINE)
 ]
+# As views store what is searched in.
+Searched = Annotated[OneLine, AfterValidator(str.casefold)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]

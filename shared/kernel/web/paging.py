@@ -1,21 +1,30 @@
 """Lists: keyset pages over (sort column, id), with signed cursors that belong to one query."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property, lru_cache
 from hashlib import sha256
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
+from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import to_json
-from sqlalchemy import ColumnElement, Date, DateTime, Select, Table, select, tuple_
-from starlette.responses import Response
+from asyncpg import UndefinedTableError
+from fastapi import Query
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json, to_json
+from sqlalchemy import Date, DateTime, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
 
 from kernel.domain.errors import Refused
 from kernel.storage.catalog import live_version
 from kernel.storage.views import Row, Rows
-from kernel.web.policy import visible
-from kernel.web.requests import Call
+from kernel.web.documents import Responses, read_responses
+from kernel.web.policy import VISIBLE, Scope, seen_as
+from kernel.web.reads import PRIVATE
+from kernel.web.requests import Answer, Call, json_headers
 from kernel.web.tokens import TokenInvalid, sign, verify
 
 Item = TypeVar("Item", bound=BaseModel)
@@ -36,6 +45,7 @@ class ListQuery(BaseModel):
     sort: str = "-created_at"
 
     def filters(self) -> dict[str, Any]:
+        """What is asked for, by the name of the filter."""
         return self.model_dump(exclude={"limit", "cursor", "sort"}, exclude_none=True, mode="json")
 
 
@@ -45,60 +55,168 @@ class Page(BaseModel, Generic[Item]):
     prev_cursor: str | None
 
 
-async def list_page(
-    call: Call,
-    view: Rows,
-    category: str,
-    query: ListQuery,
-    conditions: Callable[[Table], Sequence[ColumnElement[bool]]],
-    item: Callable[[Row], BaseModel],
-) -> Response:
-    """One page of a view, under the caller's permission, read from the view's live version."""
-    scope = call.policy.read_scope(call.principal, category)
-    filters = sha256(to_json([query.filters(), call.principal.sub])).hexdigest()[:16]
-    after, backwards = _place(call, query, filters)
-    limit = min(query.limit, MOST_ITEMS)
-    async with call.node.database.snapshot() as connection:
-        table = view.table(await live_version(connection, view.name, view.shape))
-        statement = select(table).where(visible(call.principal, scope, table), *conditions(table))
-        statement = _keyset(statement, table, query.sort, after, backwards).limit(limit + 1)
-        rows: list[Mapping[str, Any]] = [
-            dict(row) for row in (await connection.execute(statement)).mappings()
-        ]
-    more, rows = len(rows) > limit, rows[:limit]
-    if backwards:
-        rows.reverse()
-    following = rows and (more or backwards)
-    preceding = rows and (more if backwards else after is not None)
-    next_cursor = _cursor(call, query.sort, rows[-1], filters, backwards=False) if following else None
-    prev_cursor = _cursor(call, query.sort, rows[0], filters, backwards=True) if preceding else None
-    body = {"items": [item(row) for row in rows], "next_cursor": next_cursor, "prev_cursor": prev_cursor}
-    headers = {"Cache-Control": "private, no-cache"}
-    if next_cursor:
-        url = call.request.url.include_query_params(cursor=next_cursor)
-        headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
-    return Response(to_json(body), headers=headers, media_type="application/json")
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ListRead:
+    """Pages of a view, under the caller's permission.
+
+    An item has the columns of the same names, its `etag`, and what `other` makes of them and of the columns that it
+    `needs` besides. A filter is equality with the column of its name, unless `conditions` has SQL for it, where `{}`
+    stands for its value.
+    """
+
+    id: str
+    path: str
+    category: str
+    view: Rows
+    query: type[ListQuery]
+    item: type[BaseModel]
+    summary: str
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    needs: Sequence[str] = ()
+    other: Callable[[Row], Mapping[str, Any]] | None = None
+
+    @property
+    def model(self) -> Any:
+        return Page[self.item]  # type: ignore[name-defined]
+
+    @property
+    def responses(self) -> Responses:
+        return read_responses()
+
+    def endpoint(self) -> Callable[..., Any]:
+        Asked = self.query
+
+        async def listed(query: Annotated[Asked, Query()]) -> None:  # type: ignore[valid-type]
+            raise AssertionError(f"{self.id} is not among the reads of the app")
+
+        return listed
+
+    async def answer(self, call: Call, stream_id: UUID | None) -> Answer:
+        scope = call.policy.read_scope(call.principal, self.category)
+        said = parse_qsl(call.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        query = self._query(said)
+        filters = query.filters()
+        digest = sha256(to_json([filters, call.principal.sub])).hexdigest()[:16]
+        after, backwards = _place(call, query, digest)
+        limit = min(query.limit, MOST_ITEMS)
+        asked = _Asked(tuple(filters), scope, query.sort, after is not None, backwards)
+        values = [limit + 1, *seen_as(call.principal, scope), *filters.values(), *self._bound(query, after)]
+        rows = await self._rows(call, asked, values)
+        more, rows = len(rows) > limit, rows[:limit]
+        if backwards:
+            rows.reverse()
+        following = rows and (more or backwards)
+        preceding = rows and (more if backwards else after is not None)
+        next_cursor = _cursor(call, query.sort, rows[-1], digest, backwards=False) if following else None
+        prev_cursor = _cursor(call, query.sort, rows[0], digest, backwards=True) if preceding else None
+        items = [self._item(row) for row in rows]
+        content = to_json({"items": items, "next_cursor": next_cursor, "prev_cursor": prev_cursor})
+        headers = [*json_headers(content), PRIVATE]
+        if next_cursor:
+            other = [(name, value) for name, value in said if name != "cursor"]
+            link = f'<{self.path}?{urlencode([*other, ("cursor", next_cursor)])}>; rel="next"'
+            headers.append((b"link", link.encode()))
+        return 200, headers, content
+
+    def _query(self, said: Sequence[tuple[str, str]]) -> ListQuery:
+        try:
+            return self.query.model_validate(dict(said))
+        except ValidationError as error:
+            found = error.errors(include_url=False)
+            raise RequestValidationError(
+                [{**entry, "loc": ("query", *entry["loc"])} for entry in found]
+            ) from None
+
+    def _bound(self, query: ListQuery, after: Sequence[Any] | None) -> Sequence[Any]:
+        """A cursor holds JSON; the database wants the column's own type."""
+        if after is None:
+            return ()
+        kind = next(c.type for c in self.view.columns if c.name == query.sort.lstrip("-"))
+        place = after[0]
+        if isinstance(kind, DateTime):
+            place = datetime.fromisoformat(place)
+        elif isinstance(kind, Date):
+            place = date.fromisoformat(place)
+        return place, UUID(after[1])
+
+    async def _rows(self, call: Call, asked: "_Asked", values: Sequence[Any]) -> list[Row]:
+        """One statement, which finds nothing in a version that is not the live one."""
+        shown, name = call.node.catalog.shown, self.view.name
+        async with call.node.database.reading() as connection:
+            while True:
+                version = shown.get(name)
+                if version is None:
+                    version = shown[name] = await live_version(connection, name, self.view.shape)
+                rows: list[Row] | None = None
+                with suppress(UndefinedTableError):
+                    rows = await connection.fetch(_statement(self, version, asked), name, *values)
+                if rows:
+                    return rows
+                # Empty, or of a version that is not live any more. What is live before and after was so in between.
+                shown[name] = await live_version(connection, name, self.view.shape)
+                if rows is not None and shown[name] == version:
+                    return rows
+
+    @cached_property
+    def columns(self) -> str:
+        """What is selected, in the order of the item: the driver makes its dictionary faster than anything here."""
+        kept = {column.name: column for column in self.view.columns}
+        wanted = [name for name in self.item.model_fields if name in kept]
+        wanted += [name for name in self.needs if name not in wanted]
+        return ", ".join(
+            # As text: the driver's own class of ids is several times slower to make and to write as JSON.
+            f'listed."{name}"::text AS "{name}"' if isinstance(kept[name].type, Uuid) else f'listed."{name}"'
+            for name in wanted
+        )
+
+    @cached_property
+    def _dropped(self) -> Sequence[str]:
+        return [name for name in self.needs if name not in self.item.model_fields]
+
+    @cached_property
+    def _json(self) -> Sequence[str]:
+        kept = {column.name for column in self.view.columns if isinstance(column.type, JSONB)}
+        return [name for name in self.item.model_fields if name in kept]
+
+    def _item(self, row: Row) -> Mapping[str, Any]:
+        item = dict(row)
+        for name in self._dropped:
+            del item[name]
+        for name in self._json:
+            item[name] = from_json(item[name])
+        if self.other is not None:
+            item.update(self.other(row))
+        return item
 
 
-def _keyset(
-    statement: Select[Any], table: Table, sort: str, after: Sequence[Any] | None, backwards: bool
-) -> Select[Any]:
-    column = table.c[sort.lstrip("-")]
-    descending = sort.startswith("-") != backwards
-    place = tuple_(column, table.c.id)
-    if after is not None:
-        bound = tuple_(_value(column, after[0]), UUID(after[1]))
-        statement = statement.where(place < bound if descending else place > bound)
-    if descending:
-        return statement.order_by(column.desc(), table.c.id.desc())
-    return statement.order_by(column, table.c.id)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the text of a statement depends on."""
+
+    filters: tuple[str, ...]
+    scope: Scope
+    sort: str
+    follows: bool
+    backwards: bool
 
 
-def _value(column: ColumnElement[Any], text: Any) -> Any:
-    """A cursor holds JSON; the database wants the column's own type."""
-    if isinstance(column.type, DateTime):
-        return datetime.fromisoformat(text)
-    return date.fromisoformat(text) if isinstance(column.type, Date) else text
+@lru_cache(maxsize=4096)
+def _statement(read: ListRead, version: int, asked: _Asked) -> str:
+    """Its parameters: the view's name, the limit, then the permission's, the filters' and the place's."""
+    column = asked.sort.lstrip("-")
+    descending = asked.sort.startswith("-") != asked.backwards
+    conditions = [f"(SELECT version FROM views WHERE name = $1 AND live) = {version}", VISIBLE[asked.scope]]
+    conditions += [read.conditions.get(name, f'listed."{name}" = {{}}') for name in asked.filters]
+    if asked.follows:
+        conditions.append(f'(listed."{column}", listed.id) {"<" if descending else ">"} ({{}}, {{}})')
+    where = " AND ".join(conditions)
+    where = where.format(*(f"${n}" for n in range(3, 3 + where.count("{}"))))
+    direction = "DESC" if descending else "ASC"
+    return (
+        f"""SELECT {read.columns}, '"v' || version || '"' AS etag """
+        f'FROM "{read.view.table(version).name}" AS listed WHERE {where} '
+        f'ORDER BY listed."{column}" {direction}, listed.id {direction} LIMIT $2'
+    )
 
 
 def _place(call: Call, query: ListQuery, filters: str) -> tuple[Sequence[Any] | None, bool]:
@@ -113,5 +231,5 @@ def _place(call: Call, query: ListQuery, filters: str) -> tuple[Sequence[Any] | 
     return after, backwards
 
 
-def _cursor(call: Call, sort: str, row: Mapping[str, Any], filters: str, *, backwards: bool) -> str:
+def _cursor(call: Call, sort: str, row: Row, filters: str, *, backwards: bool) -> str:
     return sign(call.node.secret, "list", [sort, backwards, [row[sort.lstrip("-")], row["id"]], filters])

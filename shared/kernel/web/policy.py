@@ -1,11 +1,9 @@
 """Who may do what: a typed table from command (or category read) to the roles that may, and how far each one sees."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, get_args
-
-from sqlalchemy import ColumnElement, FromClause, or_, true
 
 from kernel.domain.errors import Forbidden
 from kernel.storage.aggregate import Owned
@@ -61,11 +59,15 @@ def sees(principal: Principal, scope: Scope) -> Callable[[Owned], bool] | None:
     return lambda owned: owned.owner_id is None or owned.owner_id == principal.sub
 
 
-def visible(principal: Principal, scope: Scope, table: FromClause) -> ColumnElement[bool]:
-    """The same permission as a condition on a view's `owner_id` and `owner_team`."""
-    columns: Any = table.c
+# The same permission as SQL on a view's columns; `{}` stands for what `seen_as` gives.
+VISIBLE = {
+    Scope.ALL: "true",
+    Scope.TEAM: "(owner_id IS NULL OR owner_team = ANY({}::text[]))",
+    Scope.OWN: "(owner_id IS NULL OR owner_id = {})",
+}
+
+
+def seen_as(principal: Principal, scope: Scope) -> Sequence[Any]:
     if scope is Scope.ALL:
-        return true()
-    if scope is Scope.TEAM:
-        return or_(columns.owner_id.is_(None), columns.owner_team.in_(sorted(principal.teams)))
-    return or_(columns.owner_id.is_(None), columns.owner_id == principal.sub)
+        return ()
+    return (sorted(principal.teams),) if scope is Scope.TEAM else (principal.sub,)

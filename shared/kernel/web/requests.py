@@ -11,6 +11,9 @@ from kernel.messaging.service import Node
 from kernel.web.auth import Principal
 from kernel.web.policy import Policy
 
+# Status, headers, body.
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+
 
 class BadHeader(Refused):
     code = "MALFORMED_HEADER"
@@ -58,3 +61,7 @@ async def _call(request: Request) -> Call:
 
 
 Caller = Annotated[Call, Depends(_call)]
+
+
+def json_headers(content: bytes) -> list[tuple[bytes, bytes]]:
+    return [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]

@@ -1,25 +1,22 @@
 """Companies over HTTP: register, correct, set owner; read, list, timeline."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from kernel.storage.aggregate import Handled
 from kernel.web.commands import CommandBody, CreationBody, Operation, route
-from kernel.web.documents import read_responses, record_responses
 from kernel.web.fields import Count, MoneyField, Name, OneLine, Slug
-from kernel.web.paging import Page, list_page
+from kernel.web.paging import ListRead
 from kernel.web.problems import register
-from kernel.web.reads import Timeline, read_record, read_timeline
-from kernel.web.requests import Caller
+from kernel.web.reads import RecordRead, TimelineRead, show
 from pydantic import BaseModel, Field
-from starlette.responses import Response
 
 from contacts.company.aggregate import company
 from contacts.company.commands import CorrectCompany, RegisterCompany, SetCompanyOwner
 from contacts.company.decider import Company
 from contacts.company.events import CompanyEvent
-from contacts.company.views.directory import CompanyItem, CompanyListQuery, conditions, directory
+from contacts.company.views.directory import FILTERS, CompanyItem, CompanyListQuery, directory
 from contacts.problems import PROBLEMS
 
 # Before the routes: each documents the problems that are registered when it is made.
@@ -146,36 +143,32 @@ operations = route(
 )
 
 
-@router.get(
-    "/v1/companies",
-    operation_id="companies.list",
-    summary="List and search companies",
-    response_model=Page[CompanyItem],
-    responses=read_responses(),
+reads = show(
+    router,
+    [
+        ListRead(
+            id="companies.list",
+            path="/v1/companies",
+            category=company.category,
+            view=directory,
+            query=CompanyListQuery,
+            item=CompanyItem,
+            conditions=FILTERS,
+            summary="List and search companies",
+        ),
+        RecordRead(
+            id="companies.read",
+            path="/v1/companies/{id}",
+            aggregate=company,
+            of=CompanyOut.of,
+            model=CompanyOut,
+            summary="Read a company",
+        ),
+        TimelineRead(
+            id="companies.timeline",
+            path="/v1/companies/{id}/timeline",
+            aggregate=company,
+            summary="Everything that happened to a company",
+        ),
+    ],
 )
-async def list_companies(query: Annotated[CompanyListQuery, Query()], call: Caller) -> Response:
-    return await list_page(
-        call, directory, company.category, query, lambda table: conditions(query, table), CompanyItem.of
-    )
-
-
-@router.get(
-    "/v1/companies/{id}",
-    operation_id="companies.read",
-    summary="Read a company",
-    response_model=CompanyOut,
-    responses=record_responses(),
-)
-async def read_company(id: UUID, call: Caller) -> Response:
-    return await read_record(call, company, id, CompanyOut.of)
-
-
-@router.get(
-    "/v1/companies/{id}/timeline",
-    operation_id="companies.timeline",
-    summary="Everything that happened to a company",
-    response_model=Timeline,
-    responses=read_responses(),
-)
-async def company_timeline(id: UUID, call: Caller) -> Response:
-    return await read_timeline(call, company, id)

@@ -3,17 +3,14 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from kernel.storage.aggregate import Handled
 from kernel.web.commands import CommandBody, CreationBody, Operation, route
-from kernel.web.documents import read_responses, record_responses
 from kernel.web.fields import Name, OneLine, Prose, Slug
-from kernel.web.paging import Page, list_page
+from kernel.web.paging import ListRead
 from kernel.web.problems import register
-from kernel.web.reads import Timeline, read_record, read_timeline
-from kernel.web.requests import Caller
+from kernel.web.reads import RecordRead, TimelineRead, show
 from pydantic import BaseModel, Field, StringConstraints
-from starlette.responses import Response
 
 from contacts.contact.aggregate import contact
 from contacts.contact.commands import (
@@ -25,7 +22,7 @@ from contacts.contact.commands import (
 )
 from contacts.contact.decider import Contact
 from contacts.contact.events import ContactEvent
-from contacts.contact.views.directory import ContactItem, ContactListQuery, conditions, directory
+from contacts.contact.views.directory import FILTERS, ContactItem, ContactListQuery, directory, job
 from contacts.problems import PROBLEMS
 
 # Before the routes: each documents the problems that are registered when it is made.
@@ -208,36 +205,34 @@ operations = route(
 )
 
 
-@router.get(
-    "/v1/contacts",
-    operation_id="contacts.list",
-    summary="List and search contacts, all or those of a company",
-    response_model=Page[ContactItem],
-    responses=read_responses(),
+reads = show(
+    router,
+    [
+        ListRead(
+            id="contacts.list",
+            path="/v1/contacts",
+            category=contact.category,
+            view=directory,
+            query=ContactListQuery,
+            item=ContactItem,
+            conditions=FILTERS,
+            needs=("job",),
+            other=job,
+            summary="List and search contacts, all or those of a company",
+        ),
+        RecordRead(
+            id="contacts.read",
+            path="/v1/contacts/{id}",
+            aggregate=contact,
+            of=ContactOut.of,
+            model=ContactOut,
+            summary="Read a contact",
+        ),
+        TimelineRead(
+            id="contacts.timeline",
+            path="/v1/contacts/{id}/timeline",
+            aggregate=contact,
+            summary="Everything that happened to a contact",
+        ),
+    ],
 )
-async def list_contacts(query: Annotated[ContactListQuery, Query()], call: Caller) -> Response:
-    return await list_page(
-        call, directory, contact.category, query, lambda table: conditions(query, table), ContactItem.of
-    )
-
-
-@router.get(
-    "/v1/contacts/{id}",
-    operation_id="contacts.read",
-    summary="Read a contact",
-    response_model=ContactOut,
-    responses=record_responses(),
-)
-async def read_contact(id: UUID, call: Caller) -> Response:
-    return await read_record(call, contact, id, ContactOut.of)
-
-
-@router.get(
-    "/v1/contacts/{id}/timeline",
-    operation_id="contacts.timeline",
-    summary="Everything that happened to a contact",
-    response_model=Timeline,
-    responses=read_responses(),
-)
-async def contact_timeline(id: UUID, call: Caller) -> Response:
-    return await read_timeline(call, contact, id)

@@ -1,17 +1,13 @@
 """Deals over HTTP: one route per command; read, list, timeline."""
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from kernel.web.commands import Operation, route
-from kernel.web.documents import read_responses, record_responses
-from kernel.web.paging import ListQuery, Page, list_page
-from kernel.web.reads import Timeline, read_record, read_timeline
-from kernel.web.requests import Caller
-from sqlalchemy import ColumnElement, Table
-from starlette.responses import Response
+from kernel.web.paging import ListQuery, ListRead
+from kernel.web.reads import RecordRead, TimelineRead, show
 
 from opportunities.opportunity.aggregate import opportunity
 from opportunities.opportunity.requests import (
@@ -25,7 +21,7 @@ from opportunities.opportunity.requests import (
     StageEntry,
     Win,
 )
-from opportunities.opportunity.responses import OpportunityItem, OpportunityOut
+from opportunities.opportunity.responses import OpportunityItem, OpportunityOut, listed
 from opportunities.opportunity.views.pipeline import deals
 
 router = APIRouter(tags=["opportunities"])
@@ -41,14 +37,6 @@ class OpportunityListQuery(ListQuery):
     owner_id: UUID | None = None
     customer_id: UUID | None = None
     source: str | None = None
-
-
-def conditions(query: OpportunityListQuery, table: Table) -> list[ColumnElement[bool]]:
-    return [
-        table.c[name] == value
-        for name in ("status", "pipeline_id", "stage_id", "owner_id", "customer_id", "source")
-        if (value := getattr(query, name)) is not None
-    ]
 
 
 writing = partial(Operation, aggregate=opportunity, answer=OpportunityOut.of, model=OpportunityOut)
@@ -121,36 +109,33 @@ operations = route(
 )
 
 
-@router.get(
-    "/v1/opportunities",
-    operation_id="opportunities.list",
-    summary="List deals",
-    response_model=Page[OpportunityItem],
-    responses=read_responses(),
+reads = show(
+    router,
+    [
+        ListRead(
+            id="opportunities.list",
+            path="/v1/opportunities",
+            category=opportunity.category,
+            view=deals,
+            query=OpportunityListQuery,
+            item=OpportunityItem,
+            needs=("amount_minor",),
+            other=listed,
+            summary="List deals",
+        ),
+        RecordRead(
+            id="opportunities.read",
+            path="/v1/opportunities/{id}",
+            aggregate=opportunity,
+            of=OpportunityOut.of,
+            model=OpportunityOut,
+            summary="Read a deal with its stage entries and its outcome",
+        ),
+        TimelineRead(
+            id="opportunities.timeline",
+            path="/v1/opportunities/{id}/timeline",
+            aggregate=opportunity,
+            summary="Everything that happened to a deal",
+        ),
+    ],
 )
-async def list_opportunities(query: Annotated[OpportunityListQuery, Query()], call: Caller) -> Response:
-    return await list_page(
-        call, deals, opportunity.category, query, lambda table: conditions(query, table), OpportunityItem.of
-    )
-
-
-@router.get(
-    "/v1/opportunities/{id}",
-    operation_id="opportunities.read",
-    summary="Read a deal with its stage entries and its outcome",
-    response_model=OpportunityOut,
-    responses=record_responses(),
-)
-async def read_opportunity(id: UUID, call: Caller) -> Response:
-    return await read_record(call, opportunity, id, OpportunityOut.of)
-
-
-@router.get(
-    "/v1/opportunities/{id}/timeline",
-    operation_id="opportunities.timeline",
-    summary="Everything that happened to a deal",
-    response_model=Timeline,
-    responses=read_responses(),
-)
-async def opportunity_timeline(id: UUID, call: Caller) -> Response:
-    return await read_timeline(call, opportunity, id)

@@ -1,14 +1,13 @@
 """What clients are shown of a deal: the record, made from its facts, and the line in a list."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from kernel.domain.recorded import Recorded
 from kernel.storage.aggregate import Handled
 from kernel.storage.views import Row
-from kernel.web.etags import etag
 from kernel.web.fields import MoneyField
 from pydantic import BaseModel
 
@@ -160,15 +159,11 @@ class OpportunityItem(BaseModel):
     created_at: datetime
     updated_at: datetime
 
-    @classmethod
-    def of(cls, row: Row) -> "OpportunityItem":
-        expected = row["expected_close"]
-        return cls(
-            etag=etag(row["version"]),
-            amount=shown(row["amount_minor"], row["currency"]),
-            expected_close=None if expected == NO_DAY else date.fromisoformat(expected),
-            **{name: row[name] for name in cls.model_fields if name not in _NOT_OF_ROW},
-        )
 
-
-_NOT_OF_ROW = {"etag", "amount", "expected_close"}
+def listed(row: Row) -> Mapping[str, Any]:
+    """What an item says in other words than its row."""
+    expected = row["expected_close"]
+    return {
+        "amount": shown(row["amount_minor"], row["currency"]),
+        "expected_close": None if expected == NO_DAY else expected,
+    }

@@ -5,24 +5,21 @@ from functools import partial
 from typing import Annotated, cast
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from kernel.domain.errors import Invalid
 from kernel.storage.aggregate import Handled
 from kernel.web.commands import CommandBody, CreationBody, Operation, route
-from kernel.web.documents import read_responses, record_responses
 from kernel.web.fields import MoneyField
-from kernel.web.paging import Page, list_page
-from kernel.web.reads import Timeline, read_record, read_timeline
-from kernel.web.requests import Caller
+from kernel.web.paging import ListRead
+from kernel.web.reads import RecordRead, TimelineRead, show
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import Response
 
 from opportunities.fields import Label, Slug, priced
 from opportunities.order.aggregate import order
 from opportunities.order.commands import CancelOrder, PlaceOrder
 from opportunities.order.decider import MOST_LINES, MOST_OF_ONE_PRODUCT, Order
 from opportunities.order.events import OrderCancelled, OrderEvent, OrderLine, OrderPlaced
-from opportunities.order.views.listing import OrderItem, OrderListQuery, conditions, listing
+from opportunities.order.views.listing import OrderItem, OrderListQuery, listing, total
 
 router = APIRouter(tags=["orders"])
 
@@ -176,36 +173,33 @@ operations = route(
 )
 
 
-@router.get(
-    "/v1/orders",
-    operation_id="orders.list",
-    summary="List orders",
-    response_model=Page[OrderItem],
-    responses=read_responses(),
+reads = show(
+    router,
+    [
+        ListRead(
+            id="orders.list",
+            path="/v1/orders",
+            category=order.category,
+            view=listing,
+            query=OrderListQuery,
+            item=OrderItem,
+            needs=("total_minor",),
+            other=total,
+            summary="List orders",
+        ),
+        RecordRead(
+            id="orders.read",
+            path="/v1/orders/{id}",
+            aggregate=order,
+            of=OrderOut.of,
+            model=OrderOut,
+            summary="Read an order",
+        ),
+        TimelineRead(
+            id="orders.timeline",
+            path="/v1/orders/{id}/timeline",
+            aggregate=order,
+            summary="Everything that happened to an order",
+        ),
+    ],
 )
-async def list_orders(query: Annotated[OrderListQuery, Query()], call: Caller) -> Response:
-    return await list_page(
-        call, listing, order.category, query, lambda table: conditions(query, table), OrderItem.of
-    )
-
-
-@router.get(
-    "/v1/orders/{id}",
-    operation_id="orders.read",
-    summary="Read an order",
-    response_model=OrderOut,
-    responses=record_responses(),
-)
-async def read_order(id: UUID, call: Caller) -> Response:
-    return await read_record(call, order, id, OrderOut.of)
-
-
-@router.get(
-    "/v1/orders/{id}/timeline",
-    operation_id="orders.timeline",
-    summary="Everything that happened to an order",
-    response_model=Timeline,
-    responses=read_responses(),
-)
-async def order_timeline(id: UUID, call: Caller) -> Response:
-    return await read_timeline(call, order, id)

@@ -7,12 +7,11 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from kernel.storage.aggregate import Handled
 from kernel.web.commands import CommandBody, CreationBody, Operation, route
-from kernel.web.documents import problem_responses, read_responses, record_responses
-from kernel.web.paging import Page, list_page
-from kernel.web.reads import Timeline, read_record, read_timeline
+from kernel.web.documents import problem_responses
+from kernel.web.paging import ListRead
+from kernel.web.reads import RecordRead, TimelineRead, show
 from kernel.web.requests import Caller
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import Response
 
 from opportunities.fields import Label, Slug
 from opportunities.pipeline.aggregate import pipeline
@@ -25,7 +24,7 @@ from opportunities.pipeline.commands import (
 from opportunities.pipeline.decider import FEWEST_STAGES, MOST_STAGES, Pipeline
 from opportunities.pipeline.events import Milestone, PipelineEvent, Stage
 from opportunities.pipeline.templates import TEMPLATES
-from opportunities.pipeline.views.directory import PipelineItem, PipelineListQuery, conditions, directory
+from opportunities.pipeline.views.directory import PipelineItem, PipelineListQuery, directory
 
 router = APIRouter(tags=["pipelines"])
 
@@ -178,36 +177,31 @@ async def templates(query: Annotated[TemplateQuery, Query()], call: Caller) -> T
     return Templates(items=items)
 
 
-@router.get(
-    "/v1/pipelines",
-    operation_id="pipelines.list",
-    summary="List pipelines",
-    response_model=Page[PipelineItem],
-    responses=read_responses(),
+reads = show(
+    router,
+    [
+        ListRead(
+            id="pipelines.list",
+            path="/v1/pipelines",
+            category=pipeline.category,
+            view=directory,
+            query=PipelineListQuery,
+            item=PipelineItem,
+            summary="List pipelines",
+        ),
+        RecordRead(
+            id="pipelines.read",
+            path="/v1/pipelines/{id}",
+            aggregate=pipeline,
+            of=PipelineOut.of,
+            model=PipelineOut,
+            summary="Read a pipeline",
+        ),
+        TimelineRead(
+            id="pipelines.timeline",
+            path="/v1/pipelines/{id}/timeline",
+            aggregate=pipeline,
+            summary="Everything that happened to a pipeline",
+        ),
+    ],
 )
-async def list_pipelines(query: Annotated[PipelineListQuery, Query()], call: Caller) -> Response:
-    return await list_page(
-        call, directory, pipeline.category, query, lambda table: conditions(query, table), PipelineItem.of
-    )
-
-
-@router.get(
-    "/v1/pipelines/{id}",
-    operation_id="pipelines.read",
-    summary="Read a pipeline",
-    response_model=PipelineOut,
-    responses=record_responses(),
-)
-async def read_pipeline(id: UUID, call: Caller) -> Response:
-    return await read_record(call, pipeline, id, PipelineOut.of)
-
-
-@router.get(
-    "/v1/pipelines/{id}/timeline",
-    operation_id="pipelines.timeline",
-    summary="Everything that happened to a pipeline",
-    response_model=Timeline,
-    responses=read_responses(),
-)
-async def pipeline_timeline(id: UUID, call: Caller) -> Response:
-    return await read_timeline(call, pipeline, id)

@@ -1,19 +1,15 @@
 """Complaints over HTTP: register, assign, reply, resolve, confirm, reopen, close; read, queue, timeline."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from kernel.domain.clock import now
 from kernel.web.commands import CommandBody, CreationBody, Operation, route
-from kernel.web.documents import read_responses, record_responses
 from kernel.web.fields import OneLine, Prose, Slug
-from kernel.web.paging import Page, list_page
+from kernel.web.paging import ListRead
 from kernel.web.problems import register
-from kernel.web.reads import Timeline, read_record, read_timeline
-from kernel.web.requests import Caller
+from kernel.web.reads import RecordRead, TimelineRead, show
 from pydantic import Field
-from starlette.responses import Response
 
 from service_desk.complaint.aggregate import complaint
 from service_desk.complaint.card import ComplaintOut
@@ -27,7 +23,7 @@ from service_desk.complaint.commands import (
     ResolveComplaint,
     SendFirstReply,
 )
-from service_desk.complaint.views.queue import QueueItem, QueueQuery, conditions, queue
+from service_desk.complaint.views.queue import QueueItem, QueueQuery, queue
 from service_desk.problems import PROBLEMS
 
 # Before the routes: each documents the problems that are registered when it is made.
@@ -153,36 +149,31 @@ operations = route(
 )
 
 
-@router.get(
-    "/v1/complaints",
-    operation_id="complaints.list",
-    summary="The queue: open complaints by the time their reply is due",
-    response_model=Page[QueueItem],
-    responses=read_responses(),
+reads = show(
+    router,
+    [
+        ListRead(
+            id="complaints.list",
+            path="/v1/complaints",
+            category=complaint.category,
+            view=queue,
+            query=QueueQuery,
+            item=QueueItem,
+            summary="The queue: open complaints by the time their reply is due",
+        ),
+        RecordRead(
+            id="complaints.read",
+            path="/v1/complaints/{id}",
+            aggregate=complaint,
+            of=ComplaintOut.of,
+            model=ComplaintOut,
+            summary="Read a complaint",
+        ),
+        TimelineRead(
+            id="complaints.timeline",
+            path="/v1/complaints/{id}/timeline",
+            aggregate=complaint,
+            summary="Everything that happened to a complaint",
+        ),
+    ],
 )
-async def list_complaints(query: Annotated[QueueQuery, Query()], call: Caller) -> Response:
-    return await list_page(
-        call, queue, complaint.category, query, lambda table: conditions(query, table), QueueItem.of
-    )
-
-
-@router.get(
-    "/v1/complaints/{id}",
-    operation_id="complaints.read",
-    summary="Read a complaint",
-    response_model=ComplaintOut,
-    responses=record_responses(),
-)
-async def read_complaint(id: UUID, call: Caller) -> Response:
-    return await read_record(call, complaint, id, ComplaintOut.of)
-
-
-@router.get(
-    "/v1/complaints/{id}/timeline",
-    operation_id="complaints.timeline",
-    summary="Everything that happened to a complaint",
-    response_model=Timeline,
-    responses=read_responses(),
-)
-async def complaint_timeline(id: UUID, call: Caller) -> Response:
-    return await read_timeline(call, complaint, id)

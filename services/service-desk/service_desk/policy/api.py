@@ -3,17 +3,12 @@
 from typing import Annotated
 
 from fastapi import APIRouter
-from kernel.domain.errors import NotFound
 from kernel.storage.aggregate import Handled
 from kernel.web.commands import CommandBody, Operation, route
-from kernel.web.documents import record_responses
-from kernel.web.etags import etag
 from kernel.web.fields import Slug
 from kernel.web.problems import register
-from kernel.web.reads import read_record
-from kernel.web.requests import Caller
+from kernel.web.reads import RecordRead, show
 from pydantic import BaseModel, Field
-from starlette.responses import Response
 
 from service_desk.policy.aggregate import reply_policy
 from service_desk.policy.commands import DefineReplyPolicy
@@ -79,17 +74,17 @@ operations = route(
 )
 
 
-@router.get(
-    "/v1/reply-policy",
-    operation_id="reply-policy.read",
-    summary="Read the reply policy that holds now",
-    response_model=ReplyPolicyOut,
-    responses=record_responses(),
+reads = show(
+    router,
+    [
+        RecordRead(
+            id="reply-policy.read",
+            path="/v1/reply-policy",
+            aggregate=reply_policy,
+            stream_id=REPLY_POLICY_ID,
+            of=ReplyPolicyOut.of,
+            model=ReplyPolicyOut,
+            summary="Read the reply policy that holds now",
+        ),
+    ],
 )
-async def read_policy(call: Caller) -> Response:
-    try:
-        return await read_record(call, reply_policy, REPLY_POLICY_ID, ReplyPolicyOut.of)
-    except NotFound:
-        shipped = ReplyPolicyOut.holding(reply_policy.decider.initial)
-        headers = {"ETag": etag(0), "Cache-Control": "private, no-cache"}
-        return Response(shipped.model_dump_json(), headers=headers, media_type="application/json")

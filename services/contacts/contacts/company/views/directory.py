@@ -5,11 +5,10 @@ from typing import Any, Literal
 from uuid import UUID
 
 from kernel.storage.views import AnyRecorded, Row, Rows
-from kernel.web.etags import etag
-from kernel.web.fields import OneLine, Slug
+from kernel.web.fields import OneLine, Searched, Slug
 from kernel.web.paging import ListQuery
 from pydantic import BaseModel, Field
-from sqlalchemy import BigInteger, Column, ColumnElement, DateTime, Index, Integer, Table, Text, Uuid, func
+from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, Text, Uuid
 
 from contacts.company.events import CompanyCorrected, CompanyOwnerSet, CompanyRegistered
 from contacts.tables import metadata
@@ -77,21 +76,14 @@ directory = Rows(
 
 class CompanyListQuery(ListQuery):
     sort: Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"] = "name"
-    q: OneLine | None = Field(None, description="a part of the name")
+    q: Searched | None = Field(None, description="a part of the name")
     industry: Slug | None = None
     country: OneLine | None = None
     owner_id: UUID | None = None
 
 
-def conditions(query: CompanyListQuery, table: Table) -> list[ColumnElement[bool]]:
-    found = [
-        table.c[name] == value
-        for name in ("industry", "country", "owner_id")
-        if (value := getattr(query, name)) is not None
-    ]
-    if query.q:
-        found.append(func.strpos(table.c.search, query.q.casefold()) > 0)
-    return found
+# As the names are stored for the search.
+FILTERS = {"q": "strpos(search, {}) > 0"}
 
 
 class CompanyItem(BaseModel):
@@ -106,9 +98,3 @@ class CompanyItem(BaseModel):
     owner_team: str | None
     created_at: datetime
     updated_at: datetime
-
-    @classmethod
-    def of(cls, row: Row) -> "CompanyItem":
-        return cls(
-            etag=etag(row["version"]), **{name: row[name] for name in cls.model_fields if name != "etag"}
-        )

@@ -1,26 +1,23 @@
 """The directory of contacts: what a list shows and is searched by; nothing personal of whoever was erased."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 from kernel.storage.views import AnyRecorded, PersonColumns, Row, Rows
-from kernel.web.etags import etag
-from kernel.web.fields import OneLine
+from kernel.web.fields import Searched
 from kernel.web.paging import ListQuery
 from pydantic import BaseModel, Field
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    ColumnElement,
     DateTime,
     Index,
     Integer,
-    Table,
     Text,
     Uuid,
-    func,
 )
 
 from contacts.contact.events import (
@@ -116,22 +113,14 @@ class ContactListQuery(ListQuery):
     """Not sorted by name: an erased contact has none, and a place in a list needs one."""
 
     sort: Literal["created_at", "-created_at", "updated_at", "-updated_at"] = "-created_at"
-    q: OneLine | None = Field(None, description="a part of the name, e-mail or phone")
+    q: Searched | None = Field(None, description="a part of the name, e-mail or phone")
     company_id: UUID | None = Field(None, description="the contacts of one company")
     owner_id: UUID | None = None
     erased: bool = Field(False, description="true lists those who were erased, without anything personal")
 
 
-def conditions(query: ContactListQuery, table: Table) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [table.c.erased.is_(query.erased)]
-    found += [
-        table.c[name] == value
-        for name in ("company_id", "owner_id")
-        if (value := getattr(query, name)) is not None
-    ]
-    if query.q:
-        found.append(func.strpos(table.c.search, query.q.casefold()) > 0)
-    return found
+# As the words are stored for the search.
+FILTERS = {"q": "strpos(search, {}) > 0"}
 
 
 class ContactItem(BaseModel):
@@ -149,8 +138,7 @@ class ContactItem(BaseModel):
     created_at: datetime
     updated_at: datetime
 
-    @classmethod
-    def of(cls, row: Row) -> "ContactItem":
-        # The row's own `position` is its place in the log.
-        said = {**row, "etag": etag(row["version"]), "position": row["job"]}
-        return cls(**{name: said[name] for name in cls.model_fields})
+
+def job(row: Row) -> Mapping[str, Any]:
+    """The row's own `position` is its place in the log."""
+    return {"position": row["job"]}

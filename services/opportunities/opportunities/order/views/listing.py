@@ -1,15 +1,15 @@
 """The list of orders: whose, how much, and whether it still stands."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 from kernel.storage.views import AnyRecorded, Row, Rows
-from kernel.web.etags import etag
 from kernel.web.fields import MoneyField
 from kernel.web.paging import ListQuery
 from pydantic import BaseModel
-from sqlalchemy import BigInteger, Column, ColumnElement, DateTime, Index, Integer, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, Text, Uuid
 
 from opportunities.fields import priced
 from opportunities.order.events import OrderCancelled, OrderPlaced
@@ -74,14 +74,6 @@ class OrderListQuery(ListQuery):
     owner_id: UUID | None = None
 
 
-def conditions(query: OrderListQuery, table: Table) -> list[ColumnElement[bool]]:
-    return [
-        table.c[name] == value
-        for name in ("status", "customer_id", "opportunity_id", "owner_id")
-        if (value := getattr(query, name)) is not None
-    ]
-
-
 class OrderItem(BaseModel):
     id: UUID
     etag: str
@@ -95,10 +87,6 @@ class OrderItem(BaseModel):
     created_at: datetime
     updated_at: datetime
 
-    @classmethod
-    def of(cls, row: Row) -> "OrderItem":
-        return cls(
-            etag=etag(row["version"]),
-            total=priced(row["total_minor"], row["currency"]),
-            **{name: row[name] for name in cls.model_fields if name not in {"etag", "total"}},
-        )
+
+def total(row: Row) -> Mapping[str, Any]:
+    return {"total": priced(row["total_minor"], row["currency"])}

@@ -5,10 +5,9 @@ from typing import Any, Literal
 from uuid import UUID
 
 from kernel.storage.views import AnyRecorded, Row, Rows
-from kernel.web.etags import etag
 from kernel.web.paging import ListQuery
 from pydantic import BaseModel
-from sqlalchemy import BigInteger, Column, ColumnElement, DateTime, Index, Integer, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from opportunities.pipeline.events import (
@@ -69,10 +68,6 @@ class PipelineListQuery(ListQuery):
     status: Literal["active", "retired"] | None = None
 
 
-def conditions(query: PipelineListQuery, table: Table) -> list[ColumnElement[bool]]:
-    return [table.c.status == query.status] if query.status else []
-
-
 class ListedStage(BaseModel):
     stage_id: str
     name: str
@@ -90,9 +85,3 @@ class PipelineItem(BaseModel):
     stages: list[ListedStage]
     created_at: datetime
     updated_at: datetime
-
-    @classmethod
-    def of(cls, row: Row) -> "PipelineItem":
-        return cls(
-            etag=etag(row["version"]), **{name: row[name] for name in cls.model_fields if name != "etag"}
-        )

@@ -5,11 +5,10 @@ from typing import Any, Literal
 from uuid import UUID
 
 from kernel.storage.views import AnyRecorded, PersonColumns, Row, Rows
-from kernel.web.etags import etag
 from kernel.web.fields import Slug
 from kernel.web.paging import ListQuery
 from pydantic import BaseModel, Field
-from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, DateTime, Index, Integer, Table, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, Integer, Text, Uuid
 
 from service_desk.complaint.events import (
     ComplaintAssigned,
@@ -134,16 +133,11 @@ class QueueQuery(ListQuery):
     escalated: bool | None = None
     overdue: bool | None = Field(None, description="whether a promised first reply is late and still owed")
 
-
-def conditions(query: QueueQuery, table: Table) -> list[ColumnElement[bool]]:
-    found = [
-        table.c[name] == value
-        for name in ("priority", "owner_id", "customer_id", "escalated", "overdue")
-        if (value := getattr(query, name)) is not None
-    ]
-    if query.status != "any":
-        found.append(table.c.status == query.status)
-    return found
+    def filters(self) -> dict[str, Any]:
+        found = super().filters()
+        if self.status == "any":
+            del found["status"]
+        return found
 
 
 class QueueItem(BaseModel):
@@ -166,9 +160,3 @@ class QueueItem(BaseModel):
     overdue: bool
     created_at: datetime
     updated_at: datetime
-
-    @classmethod
-    def of(cls, row: Row) -> "QueueItem":
-        return cls(
-            etag=etag(row["version"]), **{name: row[name] for name in cls.model_fields if name != "etag"}
-        )
