@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
@@ -33,6 +33,7 @@ class Item(BaseModel):
     id: UUID
     etag: str
     title: str
+    created_at: datetime
 
 
 reads = show(
@@ -45,7 +46,6 @@ reads = show(
             view=cards,
             query=NoteQuery,
             item=Item,
-            needs=("created_at",),
             summary="List notes",
         )
     ],
@@ -141,6 +141,21 @@ async def test_a_cursor_belongs_to_one_query_and_one_caller(notes: Notes) -> Non
         assert await refused(altered) == "CURSOR_INVALID"
     # Another size of page is the same query.
     assert len((await notes.page(limit=1, cursor=cursor))["items"]) == 1
+
+
+async def test_an_item_says_ids_and_times_as_every_other_answer_does(notes: Notes) -> None:
+    whole, fraction = (
+        datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC),
+        datetime(1999, 12, 31, 0, 0, 0, 120, tzinfo=UTC),
+    )
+    for number, at in enumerate((whole, fraction)):
+        await notes.toy.rows(
+            "INSERT INTO toy_cards_1 VALUES ($1, $2, NULL, 0, 1, $3, $3)", uuid4(), str(number), at
+        )
+    items = (await notes.page(sort="title"))["items"]
+    said = [Item(**{**item, "id": UUID(item["id"])}).model_dump(mode="json") for item in items]
+    assert items == said
+    assert [item["created_at"] for item in items] == ["2026-03-01T23:59:59Z", "1999-12-31T00:00:00.000120Z"]
 
 
 async def test_a_page_is_of_the_version_that_is_live_when_it_is_read(notes: Notes) -> None:
