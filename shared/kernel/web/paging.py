@@ -1,10 +1,9 @@
 """Lists: keyset pages over (sort column, id), with signed cursors that belong to one query."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import parse_qsl, urlencode
@@ -15,14 +14,15 @@ from fastapi import Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json, to_json
-from sqlalchemy import Column, Date, DateTime, Uuid
+from sqlalchemy import Date, DateTime
 from sqlalchemy.dialects.postgresql import JSONB
 
 from kernel.domain.errors import Refused
 from kernel.storage.catalog import live_version
 from kernel.storage.views import Row, Rows
 from kernel.web.documents import Responses, read_responses
-from kernel.web.policy import VISIBLE, Scope, seen_as
+from kernel.web.page_sql import Asked, Selection, statement
+from kernel.web.policy import seen_as
 from kernel.web.reads import PRIVATE
 from kernel.web.requests import Answer, Call, json_headers
 from kernel.web.tokens import TokenInvalid, sign, verify
@@ -99,7 +99,7 @@ class ListRead:
         digest = sha256(to_json([filters, call.principal.sub])).hexdigest()[:16]
         after, backwards = _place(call, query, digest)
         limit = min(query.limit, MOST_ITEMS)
-        asked = _Asked(limit + 1, tuple(filters), scope, query.sort, after is not None, backwards)
+        asked = Asked(limit + 1, tuple(filters), scope, query.sort, after is not None, backwards)
         values = [*seen_as(call.principal, scope), *filters.values(), *self._bound(query, after)]
         rows = await self._rows(call, asked, values)
         more, rows = len(rows) > limit, rows[:limit]
@@ -139,7 +139,7 @@ class ListRead:
             place = date.fromisoformat(place)
         return place, UUID(after[1])
 
-    async def _rows(self, call: Call, asked: "_Asked", values: Sequence[Any]) -> list[Row]:
+    async def _rows(self, call: Call, asked: Asked, values: Sequence[Any]) -> list[Row]:
         """One statement, which finds nothing in a version that is not the live one."""
         shown, name = call.node.catalog.shown, self.view.name
         async with call.node.database.reading() as connection:
@@ -147,23 +147,26 @@ class ListRead:
                 version = shown.get(name)
                 if version is None:
                     version = shown[name] = await live_version(connection, name, self.view.shape)
-                rows: list[Row] | None = None
-                with suppress(UndefinedTableError):
-                    rows = await connection.fetch(_statement(self, version, asked), name, *values)
+                rows: list[Row] = []
+                gone: UndefinedTableError | None = None
+                try:
+                    rows = await connection.fetch(statement(self._selection, version, asked), name, *values)
+                except UndefinedTableError as error:
+                    gone = error
                 if rows:
                     return rows
                 # Empty, or of a version that is not live any more. What is live before and after was so in between.
                 shown[name] = await live_version(connection, name, self.view.shape)
-                if rows is not None and shown[name] == version:
+                if shown[name] == version:
+                    if gone:
+                        raise gone
                     return rows
 
     @cached_property
-    def columns(self) -> str:
-        """What is selected, in the order of the item: the driver makes its dictionary faster than anything here."""
+    def _selection(self) -> Selection:
         kept = {column.name: column for column in self.view.columns}
         wanted = [name for name in self.item.model_fields if name in kept]
-        wanted += [name for name in self.needs if name not in wanted]
-        return ", ".join(_selected(kept[name]) for name in wanted)
+        return Selection(self.view, [kept[name] for name in (*wanted, *self._dropped)], dict(self.conditions))
 
     @cached_property
     def _dropped(self) -> Sequence[str]:
@@ -192,52 +195,6 @@ class ListRead:
             item[name] = None if item[name] is None else from_json(item[name])
         if self.other is not None:
             item.update(self.other(row))
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What the text of a statement depends on.
-
-    `most` is in the text, because the database plans anew, each time, for a limit that it is told with the values.
-    """
-
-    most: int
-
-    filters: tuple[str, ...]
-    scope: Scope
-    sort: str
-    follows: bool
-    backwards: bool
-
-
-@lru_cache(maxsize=4096)
-def _statement(read: ListRead, version: int, asked: _Asked) -> str:
-    """Its parameters: the view's name, then the permission's, the filters' and the place's."""
-    column = asked.sort.lstrip("-")
-    descending = asked.sort.startswith("-") != asked.backwards
-    conditions = [f"(SELECT version FROM views WHERE name = $1 AND live) = {version}", VISIBLE[asked.scope]]
-    conditions += [read.conditions.get(name, f'listed."{name}" = {{}}') for name in asked.filters]
-    if asked.follows:
-        conditions.append(f'(listed."{column}", listed.id) {"<" if descending else ">"} ({{}}, {{}})')
-    where = " AND ".join(conditions)
-    where = where.format(*(f"${n}" for n in range(2, 2 + where.count("{}"))))
-    direction = "DESC" if descending else "ASC"
-    return (
-        f"""SELECT {read.columns}, '"v' || version || '"' AS etag """
-        f'FROM "{read.view.table(version).name}" AS listed WHERE {where} '
-        f'ORDER BY listed."{column}" {direction}, listed.id {direction} LIMIT {asked.most}'
-    )
-
-
-def _selected(column: Column[Any]) -> str:
-    """Ids and times as the text that they have in JSON: the driver makes its objects of them several times slower."""
-    name = f'listed."{column.name}"'
-    if isinstance(column.type, Uuid):
-        return f'{name}::text AS "{column.name}"'
-    if isinstance(column.type, DateTime):
-        text = f"""to_char({name} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
-        return f"""replace({text}, '.000000Z', 'Z') AS "{column.name}\""""
-    return name
 
 
 def _place(call: Call, query: ListQuery, filters: str) -> tuple[Sequence[Any] | None, bool]:
