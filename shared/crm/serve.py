@@ -25,7 +25,7 @@ class Server(uvicorn.Server):
         self._node = node
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._node.draining = True
+        self._node.drain()
         super().handle_exit(sig, frame)
         # An end that was asked for is a success; uvicorn would raise the signal again.
         self._captured_signals.clear()

@@ -97,14 +97,18 @@ async def read_page(
     limit: int,
     types: frozenset[str] = frozenset(),
     include_past: bool = False,
+    incarnation: UUID | None = None,
 ) -> Page:
+    """Raises `Gone` if the log was restored below `after`, a place of this incarnation."""
     # Asked before the events are read, so that what was recorded until then is among them.
     quiet = await log.nobody_appends(connection)
     stored = await log.read_after(connection, after, limit)
-    if not stored:
-        current = (await history(connection)).current
-        return Page([], current.id if current else None, after, quiet)
     incarnations = await history(connection)
+    if incarnation is not None:
+        incarnations.check(incarnation, after)
+    if not stored:
+        current = incarnations.current
+        return Page([], current.id if current else None, after, quiet)
     published = {} if include_past else await published_types(connection)
     records = [
         record

@@ -85,6 +85,11 @@ class Node:
         # What readiness asks besides the database: "ok", or what is wrong.
         self.checks: dict[str, Callable[[], str]] = {}
 
+    def drain(self) -> None:
+        """No answer is held back any more: the process is about to end."""
+        self.draining = True
+        self.committer.committed.ring()
+
     async def close(self) -> None:
         await self.committer.stop()
         await self.database.close()

@@ -77,7 +77,7 @@ def create_app(
             # A batch makes a hundred thousand objects and hardly a cycle; looking every 700 costs a tenth of its time.
             gc.set_threshold(20_000, 20, 20)
             yield
-            node.draining = True
+            node.drain()
 
     app = App(title=title, version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None)
     if node.settings.role is Role.WORKER:
@@ -93,7 +93,9 @@ def create_app(
         # The framework would answer these itself; all others reach `Surroundings`.
         app.add_exception_handler(kind, _on_error)
     app.operations = {operation.id: operation for operation in operations}
-    app.front = Surroundings(Operations(app.framework, app.operations, reads), Authenticator(node.settings))
+    app.front = Surroundings(
+        Operations(app.framework, app.operations, reads, feed.Feed(node)), Authenticator(node.settings)
+    )
     origins = [origin.strip() for origin in node.settings.cors_origins.split(",") if origin.strip()]
     if origins:
         app.front = CORSMiddleware(

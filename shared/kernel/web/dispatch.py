@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kernel.storage.aggregate import AnyHandled
-from kernel.web import batch
+from kernel.web import batch, feed
 from kernel.web.commands import (
     CommandBody,
     CreationBody,
@@ -29,6 +29,7 @@ _ID = TypeAdapter(UUID)
 # "/v1/<collection>/<id>…", split at its slashes.
 _PLACE_OF_ID = 3
 Body = TypeVar("Body", bound=BaseModel)
+Done = TypeVar("Done")
 
 
 class Operations:
@@ -37,8 +38,11 @@ class Operations:
     The framework's general way (its router, its wrapping, its parsing of bodies) costs as much as the whole decision.
     """
 
-    def __init__(self, app: ASGIApp, operations: Mapping[str, Operation], reads: Sequence[Read]) -> None:
+    def __init__(
+        self, app: ASGIApp, operations: Mapping[str, Operation], reads: Sequence[Read], feed: feed.Feed
+    ) -> None:
         self._app = app
+        self._feed = feed
         self._by_id = operations
         self._by_route: dict[tuple[str, str], Operation | Read] = {
             (operation.method, operation.path): operation for operation in operations.values()
@@ -69,6 +73,10 @@ class Operations:
             asked = _parsed(batch.BatchIn, call, await _read(receive))
             content = await _while_there(receive, batch.carry_out(self._by_id, asked.items, call))
             status, headers = 207, json_headers(content)
+        elif scope["type"] == "http" and (scope["method"], scope["path"]) == ("GET", feed.PATH):
+            scope["crm.route"] = feed.PATH
+            await _read(receive)
+            status, headers, content = await _while_there(receive, self._feed.answer(call_of(scope)))
         else:
             await self._app(scope, receive, send)
             return
@@ -105,7 +113,7 @@ async def _read(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-async def _while_there(receive: Receive, work: Coroutine[Any, Any, bytes]) -> bytes:
+async def _while_there(receive: Receive, work: Coroutine[Any, Any, Done]) -> Done:
     """Who goes away takes along what was not begun: it would keep others out, and he will send it again."""
     working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(receive())
     try:

@@ -6,13 +6,12 @@ from datetime import date, datetime
 from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Any, Generic, TypeVar
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 from uuid import UUID
 
 from asyncpg import UndefinedTableError
 from fastapi import Query
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json, to_json
 from sqlalchemy import Date, DateTime
 from sqlalchemy.dialects.postgresql import JSONB
@@ -24,7 +23,7 @@ from kernel.web.documents import Responses, read_responses
 from kernel.web.page_sql import Asked, Selection, statement
 from kernel.web.policy import seen_as
 from kernel.web.reads import PRIVATE
-from kernel.web.requests import Answer, Call, json_headers
+from kernel.web.requests import Answer, Call, json_headers, parsed_query, query_pairs
 from kernel.web.tokens import TokenInvalid, sign, verify
 
 Item = TypeVar("Item", bound=BaseModel)
@@ -93,8 +92,8 @@ class ListRead:
 
     async def answer(self, call: Call, stream_id: UUID | None) -> Answer:
         scope = call.policy.read_scope(call.principal, self.category)
-        said = parse_qsl(call.scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        query = self._query(said)
+        said = query_pairs(call)
+        query = parsed_query(self.query, said)
         filters = query.filters()
         digest = sha256(to_json([filters, call.principal.sub])).hexdigest()[:16]
         after, backwards = _place(call, query, digest)
@@ -117,15 +116,6 @@ class ListRead:
             link = f'<{self.path}?{urlencode([*other, ("cursor", next_cursor)])}>; rel="next"'
             headers.append((b"link", link.encode()))
         return 200, headers, content
-
-    def _query(self, said: Sequence[tuple[str, str]]) -> ListQuery:
-        try:
-            return self.query.model_validate(dict(said))
-        except ValidationError as error:
-            found = error.errors(include_url=False)
-            raise RequestValidationError(
-                [{**entry, "loc": ("query", *entry["loc"])} for entry in found]
-            ) from None
 
     def _bound(self, query: ListQuery, after: Sequence[Any] | None) -> Sequence[Any]:
         """A cursor holds JSON; the database wants the column's own type."""

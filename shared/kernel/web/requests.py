@@ -1,9 +1,13 @@
 """What a route knows of its request: one async dependency reads all headers, because each further one costs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
+from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.types import Scope
 
 from kernel.domain.errors import Refused
@@ -11,6 +15,7 @@ from kernel.messaging.service import Node
 from kernel.web.auth import Principal
 from kernel.web.policy import Policy
 
+Asked = TypeVar("Asked", bound=BaseModel)
 # Status, headers, body.
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
@@ -61,6 +66,21 @@ async def _call(request: Request) -> Call:
 
 
 Caller = Annotated[Call, Depends(_call)]
+
+
+def query_pairs(call: Call) -> list[tuple[str, str]]:
+    return parse_qsl(call.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+
+
+def parsed_query(model: type[Asked], said: Sequence[tuple[str, str]]) -> Asked:
+    """Of a parameter that is given twice, the last one counts, as the framework has it."""
+    try:
+        return model.model_validate(dict(said))
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        raise RequestValidationError(
+            [{**entry, "loc": ("query", *entry["loc"])} for entry in found]
+        ) from None
 
 
 def json_headers(content: bytes) -> list[tuple[bytes, bytes]]:
