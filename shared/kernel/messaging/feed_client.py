@@ -1,5 +1,6 @@
 """The feed of another service over HTTP: an `EventSource`, and what fills a gap that Kafka left."""
 
+import asyncio
 from datetime import datetime
 from uuid import UUID
 
@@ -74,10 +75,12 @@ class FeedClient:
 class FeedSource:
     """The feed as an `EventSource`: in order over the whole log, so it is one partition and leaves nothing out."""
 
-    def __init__(self, client: FeedClient, *, wait: float = 20.0) -> None:
+    def __init__(self, client: FeedClient, *, wait: float = 20.0, gather: float = 0.0) -> None:
         self.name = client.name
         self._client = client
         self._wait = wait
+        self._gather = gather
+        self._behind = True
         self._position = 0
         self._incarnation: UUID | None = None
 
@@ -90,8 +93,11 @@ class FeedSource:
         self._position, self._incarnation = feed.position, feed.incarnation
 
     async def fetch(self) -> Arrival:
+        if self._gather and not self._behind:
+            await asyncio.sleep(self._gather)
         records, mark = await self._client.page(self._position, self._incarnation, wait=self._wait)
         self._position, self._incarnation = mark.position, mark.incarnation
+        self._behind = len(records) == PAGE
         return Arrival([*((record, None) for record in records), mark])
 
     async def close(self) -> None:

@@ -169,7 +169,7 @@ def _heartbeat(said: Mapping[str, str], partition: int) -> Heartbeat:
     )
 
 
-def new_consumer(cluster: Cluster) -> Consumer:
+def new_consumer(cluster: Cluster, *, gather: float = 0.0) -> Consumer:
     """Without a group: which partitions it reads, and from where, is said by `assign` and `seek` alone."""
     return Consumer(
         **cluster.client(),
@@ -178,8 +178,8 @@ def new_consumer(cluster: Cluster) -> Consumer:
         enable_auto_commit=False,
         isolation_level="read_uncommitted",
         check_crcs=True,
-        fetch_min_bytes=1,
-        fetch_max_wait_ms=500,
+        fetch_min_bytes=MIB if gather else 1,
+        fetch_max_wait_ms=int(gather * 1000) or 500,
         fetch_max_bytes=16 * MIB,
         max_partition_fetch_bytes=4 * MIB,
         # How soon new partitions are noticed.

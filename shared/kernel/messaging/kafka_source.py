@@ -30,13 +30,16 @@ _WAIT_MS = 500
 
 
 class KafkaSource:
-    """`patience`: how long a broker may be silent before `fetch` raises, in seconds."""
+    """`patience`: how long a broker may be silent before `fetch` raises; `gather`: how long it may hold news back."""
 
-    def __init__(self, name: str, cluster: Cluster, topic: str, *, patience: float = 5.0) -> None:
+    def __init__(
+        self, name: str, cluster: Cluster, topic: str, *, patience: float = 5.0, gather: float = 0.0
+    ) -> None:
         self.name = name
         self._cluster = cluster
         self._topic = topic
         self._patience = patience
+        self._gather = gather
         self._next: Mapping[int, int] = {}
         self._consumer: Consumer | None = None
         self._places: list[Place] = []
@@ -82,7 +85,7 @@ class KafkaSource:
             if topic is None:
                 raise missing_topic(self._topic)
             self._places = [Place(self._topic, number) for number in range(topic.partitions)]
-            consumer = new_consumer(self._cluster)
+            consumer = new_consumer(self._cluster, gather=self._gather)
             try:
                 await consumer.start()
                 starts = await consumer.beginning_offsets(self._places)
