@@ -82,7 +82,9 @@ def _prepared(given: Setting) -> tuple[Size, Size]:
     urls = {SERVICE: address()}
     with given.service(SERVICE, urls), given.service(FOLLOWER, urls):
         url, headers = f"{urls[SERVICE]}/v1/complaints", {**given.bearer(), "Idempotency-Key": str(uuid4())}
-        made = httpx.post(url, json=COMPLAINT, headers=headers).raise_for_status()
+        made = httpx.post(
+            url, json={**COMPLAINT, "customer_id": load.customer(0)}, headers=headers
+        ).raise_for_status()
         record = str(made.json()["id"])
         asyncio.run(_first(given, record))
     long = LONG_OF_A_SHORT_RUN if given.short else LONG

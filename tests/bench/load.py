@@ -1,6 +1,6 @@
 """Load by wrk: one thread, so that the measured processes keep their cores, and a fresh key for every request.
 
-KEY in a body stands for that key: for a value that no two records may share.
+KEY in a body stands for that key: for a value that no two records may share. CUSTOMER stands for one of a thousand.
 """
 
 import json
@@ -25,12 +25,18 @@ done = function(summary, latency, requests)
     wrong.connect + wrong.read + wrong.write + wrong.timeout))
 end
 """
+_FILLED = """
+filled = function(body, count)
+  local said = string.gsub(body, "KEY", prefix .. count)
+  return (string.gsub(said, "CUSTOMER", string.format("01920000-0000-7000-8000-%012x", count % 1000)))
+end
+"""
 _ONE = """
 local count, headers, body = 0, %(headers)s, %(body)s
 request = function()
   count = count + 1
   headers["Idempotency-Key"] = prefix .. count
-  return wrk.format("POST", nil, headers, (string.gsub(body, "KEY", prefix .. count)))
+  return wrk.format("POST", nil, headers, filled(body, count))
 end
 """
 _READ = """
@@ -47,7 +53,7 @@ request = function()
   local items = {}
   for i = 1, size do
     count = count + 1
-    items[i] = '{"idempotency_key":"' .. prefix .. count .. '",' .. string.gsub(item, "KEY", prefix .. count)
+    items[i] = '{"idempotency_key":"' .. prefix .. count .. '",' .. filled(item, count)
   end
   return wrk.format("POST", nil, headers, '{"items":[' .. table.concat(items, ",") .. "]}")
 end
@@ -78,6 +84,10 @@ class Load:
     script: str
     connections: int = CONNECTIONS
     size: int = 1
+
+
+def customer(number: int) -> str:
+    return f"01920000-0000-7000-8000-{number % 1000:012x}"
 
 
 def commands(url: str, body: Mapping[str, Any], headers: Mapping[str, str], seconds: float) -> Rate:
@@ -151,7 +161,7 @@ def _started(load: Load, seconds: float) -> Iterator["subprocess.Popen[str]"]:
     with tempfile.TemporaryDirectory(prefix="guanxi-wrk-") as folder:
         file = Path(folder) / "load.lua"
         prefix = _lua(f"bench-{secrets.token_hex(6)}-")
-        file.write_text(f"local prefix = {prefix}\n{load.script}{_DONE}")
+        file.write_text(f"local prefix = {prefix}\n{_FILLED}{load.script}{_DONE}")
         lasts = f"-d{max(1, round(seconds))}s"
         command = [program, "-t1", f"-c{load.connections}", lasts, "--timeout=30s", "-s", str(file), load.url]
         pipe = subprocess.PIPE
