@@ -1,6 +1,5 @@
 """What operators do to one service's database: verify, rebuild, parked, restored."""
 
-import asyncio
 import gc
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
+import uvloop
 from kernel.messaging.erasures import restored as set_right
 from kernel.messaging.operations import Operations
 from kernel.messaging.rebuild import NotEqual
@@ -54,7 +54,7 @@ def _with_node(name: str, folder: Path | None, work: Callable[[Node], Awaitable[
     """Runs on the database that the settings name, or on the development system's."""
     name = services.known(name)
     if "CRM_DATABASE_URL" in os.environ:
-        return asyncio.run(_run(name, configuration.load(), work))
+        return uvloop.run(_run(name, configuration.load(), work))
     local = Local(folder)
     server = EmbeddedPostgres(local.postgres)
     said: dict[str, Any] = {key.removeprefix("CRM_").lower(): value for key, value in local.secrets().items()}
@@ -66,9 +66,9 @@ def _with_node(name: str, folder: Path | None, work: Callable[[Node], Awaitable[
     }
     settings = ServiceSettings(**said)
     if local.is_held():
-        return asyncio.run(_run(name, settings, work))
+        return uvloop.run(_run(name, settings, work))
     with local.held(), server:
-        return asyncio.run(_run(name, settings, work))
+        return uvloop.run(_run(name, settings, work))
 
 
 async def _run(name: str, settings: ServiceSettings, work: Callable[[Node], Awaitable[Answer]]) -> Answer:
