@@ -23,9 +23,9 @@ async def test_what_is_there_already_is_no_reason_to_wait(toy: Toy) -> None:
     await toy.written(committer, uuid4())
     news = News(toy.database, committer.committed)
     async with asyncio.timeout(SOON):
-        await news.since(await head(toy) - 1, LONG)
+        assert await news.since(await head(toy) - 1, LONG)
         # A place above the end: the log was restored, and its reader must learn of it now.
-        await news.since(await head(toy) + 5, LONG)
+        assert not await news.since(await head(toy) + 5, LONG)
 
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["by-this-process", "by-another"])

@@ -1,5 +1,6 @@
 """What every service does around every request: problem documents, ids, traces, probes, what a browser may see."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from importlib import import_module
@@ -89,6 +90,36 @@ async def test_who_stops_is_not_ready_and_lives(app: FastAPI, client: httpx.Asyn
         assert (await client.get("/livez")).status_code == 200
     finally:
         node.draining = False
+
+
+async def test_who_stops_lets_no_reader_of_the_feed_wait(app: FastAPI, client: httpx.AsyncClient) -> None:
+    node = app.state.node
+    end = (await client.get("/v1/feed?limit=5000")).headers["Feed-Position"]
+    waiting = asyncio.create_task(client.get(f"/v1/feed?after={end}&timeout=5"))
+    await asyncio.sleep(0.3)
+    assert not waiting.done()
+    try:
+        node.drain()
+        async with asyncio.timeout(2):
+            assert (await waiting).json() == []
+    finally:
+        node.draining = False
+
+
+async def test_who_waits_at_a_place_beyond_the_log_keeps_nobody_busy(
+    app: FastAPI, client: httpx.AsyncClient
+) -> None:
+    node = app.state.node
+    statements: list[str] = []
+    async with node.database.reading() as connection:
+        connection.add_query_logger(logger := lambda told: statements.append(told.query))
+    try:
+        answer = await client.get("/v1/feed?after=1000000000&timeout=1")
+        assert (answer.status_code, answer.json()) == (200, [])
+        assert len(statements) < 50
+    finally:
+        async with node.database.reading() as connection:
+            connection.remove_query_logger(logger)
 
 
 async def test_a_page_of_the_front_end_may_send_and_see_what_it_needs(client: httpx.AsyncClient) -> None:

@@ -28,11 +28,14 @@ class News:
         self._waiting: set[_Waiting] = set()
         self._watching: asyncio.Task[None] | None = None
 
-    async def since(self, position: int, within: float) -> None:
-        """Until the log's end is elsewhere (above; or below, after a restore), or for so many seconds."""
+    async def since(self, position: int, within: float) -> bool:
+        """Until the log may have grown beyond this place, or for so many seconds. False: its end is below, now."""
         heard = self._committed.rung
-        if within <= 0 or await self._head() != position or self._committed.rung != heard:
-            return
+        if within <= 0:
+            return True
+        head = await self._head()
+        if head != position or self._committed.rung != heard:
+            return head >= position
         waiting = _Waiting(position, asyncio.get_running_loop().create_future())
         self._waiting.add(waiting)
         if self._watching is None or self._watching.done():
@@ -43,6 +46,7 @@ class News:
                     await waiting.future
         finally:
             self._waiting.discard(waiting)
+        return True
 
     async def _watch(self) -> None:
         heard = self._committed.rung

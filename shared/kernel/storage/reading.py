@@ -42,8 +42,8 @@ class Streams:
         try:
             async with self._database.reading() as connection:
                 # Only now: whoever has come while there was no connection is served with them.
-                asked = self._take()
-                await self._answer(connection, asked)
+                if asked := self._take():
+                    await self._answer(connection, asked)
         except Exception as error:
             for _, future in asked or self._take():
                 settle(future, error)
