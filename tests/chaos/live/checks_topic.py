@@ -55,6 +55,11 @@ class TopicChecks:
         position: int = self._fleet.rows(service, _ROW, topic)[0][0]
         return position
 
+    def counting(self, service: str) -> list[Heard]:
+        """What was heard and still counts, in the order of positions: a restore has taken back the rest."""
+        counting = self._chains[service].counting
+        return [counting[position] for position in sorted(counting)]
+
     def check(self, service: str, upto: int) -> None:
         """`upto`: the relay's row, as it was before the tape was read to its end."""
         with self._one_at_a_time:

@@ -79,18 +79,19 @@ def log_a_word(run: Run) -> None:
 
 def forget_what_was_heard(run: Run) -> None:
     """A reader of the topic who missed one record of a partition that has a later one."""
+    counting = run.world.topics.counting("contacts")
     run.world.topics = checks_topic.TopicChecks(run.fleet, run.world.tape, run.world.findings)
-    heard = run.world.tape.topics["contacts"].heard
-    partition = heard[-1].partition
-    of_it = [record for record in heard if record.partition == partition]
+    of_it = [record for record in counting if record.partition == counting[-1].partition]
     missed = of_it[len(of_it) // 2]
+    heard = run.world.tape.topics["contacts"].heard
     heard[:] = [record for record in heard if record.event != missed.event]
 
 
 def hear_what_is_not_there(run: Run) -> None:
+    newest = run.world.topics.counting("service-desk")[-1]
     run.world.topics = checks_topic.TopicChecks(run.fleet, run.world.tape, run.world.findings)
     heard = run.world.tape.topics["service-desk"].heard
-    heard[-1] = replace(heard[-1], event="00000000-0000-7000-8000-000000000000")
+    heard[heard.index(newest)] = replace(newest, event="00000000-0000-7000-8000-000000000000")
 
 
 def topics(service: str) -> Act:
