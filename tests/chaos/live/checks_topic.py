@@ -57,7 +57,7 @@ class TopicChecks:
 
     def counting(self, service: str) -> list[Heard]:
         """What was heard and still counts, in the order of positions: a restore has taken back the rest."""
-        counting = self._chains[service].counting
+        counting = self._follow(service, dict(self._fleet.rows(service, _INCARNATIONS))).counting
         return [counting[position] for position in sorted(counting)]
 
     def check(self, service: str, upto: int) -> None:

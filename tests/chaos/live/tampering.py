@@ -89,6 +89,7 @@ def forget_what_was_heard(run: Run) -> None:
 
 def hear_what_is_not_there(run: Run) -> None:
     newest = run.world.topics.counting("service-desk")[-1]
+    # One that has read nothing yet.
     run.world.topics = checks_topic.TopicChecks(run.fleet, run.world.tape, run.world.findings)
     heard = run.world.tape.topics["service-desk"].heard
     heard[heard.index(newest)] = replace(newest, event="00000000-0000-7000-8000-000000000000")
