@@ -145,6 +145,15 @@ async def test_a_list_takes_no_other_parameters(
     assert [error["parameter"] for error in answer["errors"]] == list(query)
 
 
+@pytest.mark.parametrize("name", ["stage_id", "source"])
+@pytest.mark.parametrize("value", ["", "\0", "a\0b"])
+async def test_a_filter_that_no_deal_can_have_is_refused(
+    client: httpx.AsyncClient, name: str, value: str
+) -> None:
+    answer = refused(await client.get("/v1/opportunities", params={name: value}), 422, "VALIDATION_FAILED")
+    assert [error["parameter"] for error in answer["errors"]] == [name]
+
+
 @paths
 async def test_a_timeline_says_who_did_what_and_when(client: httpx.AsyncClient, path: str) -> None:
     record = await MAKERS[path](client)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -83,6 +84,8 @@ class Fleet:
         self.system = System(folder / "local", self.postgres, self.kafka)
         self.system.databases = {name: f"crm_{services.package_of(name)}" for name in NAMES}
         self.processes: dict[str, Guarded] = {}
+        self._launched: dict[str, float] = {}
+        self._one_at_a_time = threading.RLock()
         self.ports = {place.name: free_port() for place in (*PLACES, *SECOND.values())}
         self._planted = planted
         self._stack = ExitStack()
@@ -129,13 +132,28 @@ class Fleet:
     def launch(self, place: Place) -> None:
         words = ["tests.chaos.live.planted", self._planted] if self._planted else ["crm"]
         port = str(self.ports[place.name])
-        self.processes[place.name] = Guarded(
+        process = Guarded(
             [sys.executable, "-m", *words, "serve", place.service, "--host", HOST, "--port", port],
             log=self.log_of(place.name),
             grace=25,
             environment=self.environment(place),
         )
-        self.processes[place.name].start()
+        with self._one_at_a_time:
+            process.start()
+            self.processes[place.name], self._launched[place.name] = process, time.monotonic()
+
+    def revive(self) -> list[tuple[str, float]]:
+        """Starts again what has ended by itself, as whoever runs containers would; answers how long each had lived.
+
+        A process that finds its database away at its start says so and ends.
+        """
+        with self._one_at_a_time:
+            ended = [name for name, process in self.processes.items() if not process.running]
+            lived = [(name, time.monotonic() - self._launched[name]) for name in ended]
+            for name in ended:
+                self.processes.pop(name).stop()
+                self.launch(self.place(name))
+            return lived
 
     def environment(self, place: Place) -> Mapping[str, str]:
         database = self.system.databases[place.service]
@@ -151,10 +169,12 @@ class Fleet:
         }
 
     def kill(self, name: str) -> None:
-        self.processes.pop(name).kill()
+        with self._one_at_a_time:
+            self.processes.pop(name).kill()
 
     def stop(self, name: str) -> None:
-        self.processes.pop(name).stop()
+        with self._one_at_a_time:
+            self.processes.pop(name).stop()
 
     def stop_all(self) -> None:
         """In bad order, and quickly: whatever was to be seen of them has been seen."""

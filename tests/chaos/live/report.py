@@ -32,6 +32,8 @@ class Report:
     # What is being done at this moment.
     now: str = ""
     left_out: list[str] = field(default_factory=list)
+    # Processes that ended by themselves, because what they need at their start was away.
+    revived: Counter[str] = field(default_factory=Counter)
     said: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -75,6 +77,7 @@ class Report:
             "faults": self.injected.total(),
             "faults_by_kind": dict(sorted(self.injected.items())),
             "left_out": self.left_out,
+            "started_again": dict(sorted(self.revived.items())),
             "commands_acknowledged": len(ledger.acknowledged),
             "commands_refused": ledger.refusals,
             "commands_taken_back": len(ledger.taken_back),

@@ -26,6 +26,8 @@ OVERLAP = 0.2
 WARMING_UP = 5.0
 QUIET_WITHIN = 120.0
 MEMORY_EVERY = 30.0
+# Who ends sooner after its start than this has found something missing that it needs.
+SUPERVISE_EVERY, STARTING = 0.3, 20.0
 # A look that could not be finished, because something was away, looks as far back the next time.
 MARGIN = 5.0
 # How long the tape may take to be where the topic is.
@@ -66,7 +68,8 @@ class Run:
         await asyncio.sleep(WARMING_UP)
         await asyncio.to_thread(self.processes.begin)
         self._others = [
-            asyncio.create_task(each) for each in (self._look(), self._tell(), self._note_memory())
+            asyncio.create_task(each)
+            for each in (self._look(), self._tell(), self._note_memory(), self._supervise())
         ]
         self.report.began = time.monotonic()
         try:
@@ -138,6 +141,14 @@ class Run:
             await asyncio.sleep(TELL_EVERY)
             self.report.progress(self.world.ledger, self.world.findings)
 
+    async def _supervise(self) -> None:
+        while True:
+            await asyncio.sleep(SUPERVISE_EVERY)
+            for name, lived in await asyncio.to_thread(self.fleet.revive):
+                self.report.revived[name] += 1
+                if lived > STARTING:
+                    self.world.findings.add("no process ends by itself", f"{name}, after {lived:.0f} s")
+
     async def _note_memory(self) -> None:
         while True:
             with suppress(*AWAY, KeyError):
@@ -150,6 +161,7 @@ class Run:
         """Nothing is under way any more: everything is held against everything."""
         world = self.world
         await world.end_clients()
+        await asyncio.to_thread(self.fleet.revive)
         for place in PLACES:
             if place.name not in self.fleet.processes:
                 await asyncio.to_thread(self.fleet.launch, place)

@@ -9,6 +9,7 @@ from kernel.web.commands import Operation, route
 from kernel.web.paging import ListQuery, ListRead
 from kernel.web.reads import RecordRead, TimelineRead, show
 
+from opportunities.fields import Label, Slug
 from opportunities.opportunity.aggregate import opportunity
 from opportunities.opportunity.requests import (
     Creation,
@@ -33,10 +34,10 @@ class OpportunityListQuery(ListQuery):
     ] = "-created_at"
     status: Literal["open", "won", "lost"] | None = None
     pipeline_id: UUID | None = None
-    stage_id: str | None = None
+    stage_id: Slug | None = None
     owner_id: UUID | None = None
     customer_id: UUID | None = None
-    source: str | None = None
+    source: Label | None = None
 
 
 writing = partial(Operation, aggregate=opportunity, answer=OpportunityOut.of, model=OpportunityOut)
