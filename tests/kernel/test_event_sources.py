@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -63,23 +64,33 @@ class Consumer:
         return self.records
 
 
-def from_kafka(desk: Notes) -> EventSource:
-    return KafkaSource(desk.name, Cluster(desk.bootstrap), desk.topic)
+def from_kafka(desk: Notes, gather: float = 0.0) -> EventSource:
+    return KafkaSource(desk.name, Cluster(desk.bootstrap), desk.topic, gather=gather)
 
 
-def from_feed(desk: Notes) -> EventSource:
-    return FeedSource(desk.feed(), wait=0.2)
+def from_feed(desk: Notes, gather: float = 0.0) -> EventSource:
+    return FeedSource(desk.feed(), wait=0.2, gather=gather)
 
 
-@pytest.fixture(params=["kafka", "feed"])
+WAYS = {"kafka": (from_kafka, range(DEFAULT_PARTITIONS)), "feed": (from_feed, [FEED_PARTITION])}
+
+
+@pytest.fixture(params=WAYS)
 async def way(
     request: pytest.FixtureRequest, postgres_server: EmbeddedPostgres, kafka_bootstrap: str
 ) -> AsyncIterator[Way]:
     async with notes(postgres_server, kafka_bootstrap) as desk, desk.relaying():
-        if request.param == "kafka":
-            yield Way(desk, from_kafka, range(DEFAULT_PARTITIONS))
-        else:
-            yield Way(desk, from_feed, [FEED_PARTITION])
+        yield Way(desk, *WAYS[request.param])
+
+
+@pytest.fixture(params=WAYS)
+async def patient_way(
+    request: pytest.FixtureRequest, postgres_server: EmbeddedPostgres, kafka_bootstrap: str
+) -> AsyncIterator[Way]:
+    """Of a consumer for whom half a second is soon enough."""
+    make, partitions = WAYS[request.param]
+    async with notes(postgres_server, kafka_bootstrap) as desk, desk.relaying():
+        yield Way(desk, partial(make, gather=0.5), partitions)
 
 
 async def test_every_record_arrives_once_and_in_the_order_of_its_stream(way: Way) -> None:
@@ -124,6 +135,26 @@ async def test_records_that_come_while_waiting_arrive(way: Way) -> None:
         await asyncio.sleep(0.3)
         await way.desk.write("late")
         assert [one.data["text"] for one in await fetching] == ["early", "late"]
+
+
+async def test_who_has_time_hears_of_many_records_at_once(patient_way: Way) -> None:
+    desk = patient_way.desk
+    await desk.write("first")
+    async with patient_way.following(Bookmarks()) as consumer:
+        await consumer.take_up_to(await desk.head(), patient_way.partitions)
+
+        async def write() -> None:
+            for number in range(40):
+                await desk.write(str(number))
+                await asyncio.sleep(0.04)
+
+        writing, arrivals = asyncio.create_task(write()), 0
+        async with asyncio.timeout(20):
+            while len(consumer.records) < 41:
+                arrivals += bool(records_of(await consumer.take()))
+        await writing
+    # Two seconds of writing, looked at twice a second.
+    assert arrivals <= 12
 
 
 async def test_without_news_a_fetch_ends_and_in_time_says_what_is_complete(way: Way) -> None:
