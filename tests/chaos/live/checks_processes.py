@@ -72,6 +72,12 @@ class ProcessChecks:
             if growth > GROWTH:
                 self.findings.add(MEMORY, f"{name} grew by {growth:.2%} in 10 minutes")
 
+    def megabytes(self) -> dict[str, list[float]]:
+        """What spared processes held every other minute: a line says little of what grew in one step."""
+        return {
+            name: [round(size / 1e6, 1) for _, size in measured[::4]] for name, measured in self.memory.items()
+        }
+
     def growth(self) -> dict[str, float]:
         """By spared process: the share by which it grew in ten minutes, by the line of the least squares."""
         found = {}

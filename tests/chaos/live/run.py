@@ -179,6 +179,7 @@ class Run:
         self.report.said["persons_erased"] = self.erasures.persons
         self.report.said["words_of_others_seen"] = self.erasures.words_seen
         self.report.said["memory_growth_in_10_minutes"] = self.processes.growth()
+        self.report.said["megabytes_every_other_minute"] = self.processes.megabytes()
         recoveries = self.report.all_recoveries
         late = sorted(recoveries)[int(len(recoveries) * 0.99)] if len(recoveries) >= ENOUGH else 0.0
         if late > RECOVERY:
