@@ -75,7 +75,8 @@ class ProcessChecks:
     def megabytes(self) -> dict[str, list[float]]:
         """What spared processes held every other minute: a line says little of what grew in one step."""
         return {
-            name: [round(size / 1e6, 1) for _, size in measured[::4]] for name, measured in self.memory.items()
+            name: [round(size / 1e6, 1) for _, size in measured[::4]]
+            for name, measured in self.memory.items()
         }
 
     def growth(self) -> dict[str, float]:
