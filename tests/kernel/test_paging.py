@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID, uuid4
@@ -36,20 +37,16 @@ class Item(BaseModel):
     created_at: datetime
 
 
-reads = show(
-    router,
-    [
-        ListRead(
-            id="notes.list",
-            path="/v1/notes",
-            category=note.category,
-            view=cards,
-            query=NoteQuery,
-            item=Item,
-            summary="List notes",
-        )
-    ],
+listed = ListRead(
+    id="notes.list",
+    path="/v1/notes",
+    category=note.category,
+    view=cards,
+    query=NoteQuery,
+    item=Item,
+    summary="List notes",
 )
+reads = show(router, [listed])
 
 
 class Notes:
@@ -123,6 +120,17 @@ async def test_what_stays_is_seen_exactly_once_while_rows_come_and_go(notes: Not
             break
     assert len(seen) == len(set(seen))
     assert stays <= set(seen)
+
+
+def test_a_list_that_could_not_say_where_it_goes_on_is_not_declared() -> None:
+    class Untimed(BaseModel):
+        id: UUID
+        etag: str
+        title: str
+
+    with pytest.raises(ValueError, match="created_at"):
+        replace(listed, item=Untimed)
+    assert replace(listed, item=Untimed, needs=("created_at",)).id == listed.id
 
 
 async def test_a_cursor_belongs_to_one_query_and_one_caller(notes: Notes) -> None:

@@ -96,8 +96,9 @@ class FeedSource:
         if self._gather and not self._behind:
             await asyncio.sleep(self._gather)
         records, mark = await self._client.page(self._position, self._incarnation, wait=self._wait)
+        # By places, not by records: of a full page some may be of nobody's interest.
+        self._behind = mark.position - self._position >= PAGE
         self._position, self._incarnation = mark.position, mark.incarnation
-        self._behind = len(records) == PAGE
         return Arrival([*((record, None) for record in records), mark])
 
     async def close(self) -> None:

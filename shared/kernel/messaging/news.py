@@ -5,12 +5,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from kernel.runtime.bell import Bell
+from kernel.storage import log
 from kernel.storage.database import Database
 from kernel.storage.failures import settle
 
 # What other processes append is found this often, in seconds.
 _LOOK_EVERY = 0.01
-_HEAD = "SELECT coalesce(max(position), 0) FROM events"
 
 
 @dataclass(eq=False, slots=True)
@@ -69,4 +69,4 @@ class News:
 
     async def _head(self) -> int:
         async with self._database.reading() as connection:
-            return int(await connection.fetchval(_HEAD))
+            return await log.end(connection)

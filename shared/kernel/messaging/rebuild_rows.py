@@ -36,7 +36,7 @@ class RowsTarget:
         await connection.execute(f'CREATE TABLE IF NOT EXISTS "{new}" (LIKE "{old}" INCLUDING ALL)')
 
     async def head(self, connection: Connection) -> int:
-        return int(await connection.fetchval("SELECT coalesce(max(position), 0) FROM events"))
+        return await log_.end(connection)
 
     async def load(
         self, database: Database, connection: Connection, version: int, progress: Progress

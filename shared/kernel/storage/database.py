@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import asyncpg
 from sqlalchemy import URL, make_url
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 _MOST_READERS = 6
 # asyncpg ships no types.
@@ -73,14 +73,6 @@ class Database:
                 # What an interrupted statement has left on its way must not meet the next one.
                 self._idle.append(connection) if whole and not self._closed else connection.terminate()
             self._free.release()
-
-    @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """All statements inside see one state of the database, and none of them writes."""
-        async with self.engine.connect() as connection:
-            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            async with connection.begin():
-                yield connection
 
     async def close(self) -> None:
         self._closed = True

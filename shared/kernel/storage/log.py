@@ -57,6 +57,7 @@ _EVENT = """position, stream_id, version, event_id, type, schema_version, data, 
             occurred_at, recorded_at"""
 _LOAD = f"SELECT {_EVENT} FROM events WHERE stream_id = ANY($1::uuid[]) ORDER BY stream_id, version"
 _AFTER = f"SELECT {_EVENT} FROM events WHERE position > $1 ORDER BY position LIMIT $2"
+_END = "SELECT coalesce(max(position), 0) FROM events"
 _QUIET = f"SELECT CASE WHEN pg_try_advisory_xact_lock_shared({LOG_LOCK}) THEN clock_timestamp() END"
 DEFAULT_PARTITIONS = 12
 
@@ -145,6 +146,11 @@ async def new_incarnation(
 
 async def load(connection: Connection, stream_ids: Sequence[UUID]) -> list[StoredEvent]:
     return [stored(row) for row in await connection.fetch(_LOAD, stream_ids)]
+
+
+async def end(connection: Connection) -> int:
+    """The position of the newest event; 0 in an empty log."""
+    return int(await connection.fetchval(_END))
 
 
 async def nobody_appends(connection: Connection) -> datetime | None:

@@ -71,8 +71,6 @@ async def read_feed(query: Annotated[FeedQuery, Query()]) -> None:
 class Feed:
     """One node's feed. Who waits for news holds no connection: there are few, and others read too."""
 
-    path = PATH
-
     def __init__(self, node: Node) -> None:
         self._node = node
         self._translator = Translator(node.service, node.catalog)

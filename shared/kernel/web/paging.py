@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from hashlib import sha256
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, get_args
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -73,6 +73,11 @@ class ListRead:
     conditions: Mapping[str, str] = field(default_factory=dict)
     needs: Sequence[str] = ()
     other: Callable[[Row], Mapping[str, Any]] | None = None
+
+    def __post_init__(self) -> None:
+        sorts = {sort.lstrip("-") for sort in get_args(self.query.model_fields["sort"].annotation)}
+        if missing := sorts - {column.name for column in self._selection.columns}:
+            raise ValueError(f"{self.id} needs {sorted(missing)}: a cursor holds what a list is sorted by")
 
     @property
     def model(self) -> Any:
