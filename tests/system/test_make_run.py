@@ -83,12 +83,18 @@ def start_run(folder: Path, ports: int, **said: str) -> "subprocess.Popen[str]":
 
 
 def nothing_runs(folder: Path, ports: int) -> bool:
-    return (
-        all(is_free(ports + number) for number in range(len(services.NAMES)))
-        and not processes_of(str(folder))
-        and not processes_of(f"--port {ports}")
-        and not Local(folder).is_held()
-    )
+    """Within moments: a port may be somebody's outgoing connection just now."""
+    deadline = time.monotonic() + 3
+    while True:
+        over = (
+            all(is_free(ports + number) for number in range(len(services.NAMES)))
+            and not processes_of(str(folder))
+            and not processes_of(f"--port {ports}")
+            and not Local(folder).is_held()
+        )
+        if over or time.monotonic() > deadline:
+            return over
+        time.sleep(0.1)
 
 
 def get(said: dict[str, Any], service: str, path: str, **asked: str) -> Any:
