@@ -1,10 +1,12 @@
 """`POST /v1/batch`: independent commands, each with its own answer, whatever becomes of its neighbours."""
 
+import gc
 from typing import Any
 from uuid import uuid4
 
 import httpx
 from fastapi import FastAPI
+from kernel.domain.errors import Refused
 from kernel.testing.fixtures import api
 
 from tests.contacts.requests import register
@@ -81,3 +83,22 @@ async def test_a_batch_that_is_none_is_refused(admin: httpx.AsyncClient) -> None
         assert code_of(await admin.post("/v1/batch", json=body)) == (422, "VALIDATION_FAILED")
     answer = await admin.post("/v1/batch", content=b"[", headers={"Content-Type": "application/json"})
     assert code_of(answer) == (400, "MALFORMED_JSON")
+
+
+async def test_refusals_are_gone_once_they_are_told(admin: httpx.AsyncClient) -> None:
+    """Alone and in batches: one that waited for the collector would keep its request and its batch in memory."""
+    taken = {"name": "Li Na", "email": f"{uuid4().hex}@huaxia.example"}
+    await register(admin, **taken)
+    gc.collect()
+    gc.disable()
+    try:
+        alone = await admin.post("/v1/contacts", json=taken, headers={"idempotency-key": str(uuid4())})
+        items = [item("contacts.register", taken), item("contacts.dance", {})]
+        together = await admin.post("/v1/batch", json={"items": items})
+        assert (alone.status_code, together.json()["summary"]["failed"]) == (409, 2)
+        # The committer has its last batch in hand until the next one.
+        await register(admin)
+        left = [found for found in gc.get_objects() if isinstance(found, Refused)]
+    finally:
+        gc.enable()
+    assert left == []

@@ -103,7 +103,7 @@ class Committer:
                 await self._commit(batch[middle:])
                 return
             log.error("batch_failed", intents=len(batch), **told(error))
-            outcomes = [error] * len(batch)
+            outcomes = [error.with_traceback(None)] * len(batch)
         done = list(zip(batch, outcomes, strict=True))
         self._queues.put_back([waiting for waiting, outcome in done if isinstance(outcome, Postponed)])
         self._queues.answer([one for one in done if not isinstance(one[1], Postponed)])

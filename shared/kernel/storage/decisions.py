@@ -52,7 +52,8 @@ class Decisions:
             try:
                 self.outcomes.append(self._decide(intent))
             except (Refused, Incomplete) as outcome:
-                self.outcomes.append(outcome)
+                # Without the frames that raised it: they hold the pass, which holds the outcome.
+                self.outcomes.append(outcome.with_traceback(None))
             except Exception as error:  # a fault in one command's code is no fault of its neighbours
                 log.error("decide_failed", category=intent.target.aggregate.category, **told(error))
                 self.outcomes.append(error)

@@ -61,6 +61,8 @@ class Queues:
             return await waiting.future
         finally:
             self._forget(waiting)
+            # A refusal that is raised here holds this frame: what led back to it would wait for the collector.
+            del waiting
 
     async def bulk(self, intents: Sequence[Intent]) -> list[AnyHandled | Exception]:
         outcomes: list[AnyHandled | Exception] = []
@@ -77,7 +79,8 @@ class Queues:
                 try:
                     outcomes[place] = await waiting.future
                 except Exception as failure:
-                    outcomes[place] = failure
+                    # Without its frames: one of them is this one, which holds the outcomes.
+                    outcomes[place] = failure.with_traceback(None)
                 self._forget(waits.popleft()[1])
         finally:
             # Whoever asked has gone: what was not begun is not done.

@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import structlog
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
 from kernel.domain.errors import Invalid
+from kernel.runtime.logs import told
 from kernel.storage.aggregate import AnyHandled, Intent
 from kernel.storage.batch import Outcome
 from kernel.web.commands import CreationBody, MatchRequired, Operation, idempotency_key, make_intent
@@ -17,6 +19,8 @@ from kernel.web.documents import problem_responses
 from kernel.web.etags import etag
 from kernel.web.problems import Described, describe, problem
 from kernel.web.requests import Call
+
+log = structlog.get_logger()
 
 PATH = "/v1/batch"
 _SUBMITTED_AT_ONCE = 64
@@ -92,7 +96,7 @@ async def carry_out(operations: Mapping[str, Operation], items: Sequence[BatchIt
             except ValidationError as error:
                 outcomes[index - 1] = _invalid(error)
             except Exception as error:
-                outcomes[index - 1] = error
+                outcomes[index - 1] = _failed(error)
             if index % _SUBMITTED_AT_ONCE == 0 or index == len(items):
                 # The first ones are written while the next ones are read.
                 load = call.node.committer.submit_all(list(intents.values()))
@@ -160,6 +164,13 @@ def _result(index: int, item: BatchItem, outcome: Any) -> dict[str, Any]:
         "etag": etag(outcome.version),
         "replayed": outcome.replayed,
     }
+
+
+def _failed(error: Exception) -> Described:
+    described = describe(error)
+    if described.code == "INTERNAL":
+        log.error("item_failed", **told(error))
+    return described
 
 
 def _invalid(error: ValidationError) -> Described:
