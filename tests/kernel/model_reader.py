@@ -5,7 +5,7 @@ from uuid import UUID
 
 from kernel.messaging.feed_client import FeedGone, FeedSource
 from kernel.messaging.records import PublicRecord
-from kernel.messaging.sources import Bookmarks, EventSource
+from kernel.messaging.sources import Arrival, Bookmarks, EventSource
 from kernel.messaging.tracker import Taken, Tracker, Withdrawal
 
 from tests.kernel.model_source import ModelFeed, ModelSource, ModelTopic, run
@@ -16,7 +16,7 @@ class ModelReader:
         self._made_by = tracker
         self._source = source
         self._chance = chance
-        self._feed = ModelFeed(source)
+        self.feed = ModelFeed(source)
         self._stored = Bookmarks()
         self.applied: list[PublicRecord] = []
         # By the incarnation that took over: how much had been applied by then, and from which position it counts.
@@ -28,9 +28,9 @@ class ModelReader:
         """A new process, or the same one after a failure: nothing but what is stored is known."""
         self.kind = kind or self.kind
         self._from: EventSource = (
-            ModelTopic(self._source, self._chance) if self.kind == "topic" else FeedSource(self._feed)
+            ModelTopic(self._source, self._chance) if self.kind == "topic" else FeedSource(self.feed)
         )
-        self._tracker = self._made_by("model", self._stored.copy(), self._feed)
+        self._tracker = self._made_by("model", self._stored.copy(), self.feed)
         run(self._from.seek(self._tracker.bookmarks))
 
     def read(self) -> bool:
@@ -48,6 +48,10 @@ class ModelReader:
         before = {n: (m.incarnation, m.position) for n, m in self._stored.partitions.items()}
         self._keep(taken)
         return bool(taken.records or taken.withdrawals) or not moved.items() <= before.items()
+
+    def take(self, arrival: Arrival) -> None:
+        """This one, whatever the source has."""
+        self._keep(run(self._tracker.take(arrival)))
 
     def _keep(self, taken: Taken) -> None:
         self.applied += taken.records

@@ -143,12 +143,14 @@ class ModelFeed(FeedClient):
         self.name = "model"
         self._source = source
         self._page = page
+        self.asked = 0
 
     async def page(
         self, after: int, incarnation: UUID | None, *, limit: int = 1000, wait: float = 0.0
     ) -> tuple[list[PublicRecord], Mark]:
         if not self._source.feed_answers:
             raise ConnectionError("the feed does not answer")
+        self.asked += 1
         history = self._source.history
         if incarnation not in (None, NO_INCARNATION):
             try:

@@ -5,7 +5,8 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from kernel.messaging.sources import Mark
+from kernel.messaging.records import PublicRecord
+from kernel.messaging.sources import Arrival, Mark
 
 from tests.kernel.model_reader import ModelReader
 from tests.kernel.model_source import STREAMS, ModelSource, positions
@@ -112,6 +113,37 @@ def test_a_record_from_before_the_restore_that_is_repeated_after_it_changes_noth
     world.source.send(world.source.log[0].partition, first)
     world.reader.read_all()
     world.reader.begin()
+    world.check()
+
+
+def test_a_topic_sent_again_after_a_restore_is_not_asked_about_record_by_record() -> None:
+    """A broker lost everything: the records of the old history come once more, in arrivals of many."""
+    world = World()
+    world.write(300, ONE)
+    world.write(300, OTHER)
+    world.reader.read_all()
+    world.restore(600)
+    world.write(1, ONE)
+    world.reader.read_all()
+    entries: list[tuple[PublicRecord, int | None]] = []
+    for record in world.source.log:
+        chained = replace(record, previous=600 if record.position > 600 else 0)
+        entries.append((chained, 1000 + record.position))
+    before = world.reader.feed.asked
+    world.reader.take(Arrival(entries))
+    assert world.reader.feed.asked - before <= 4
+    world.check()
+
+
+def test_a_first_reading_of_a_topic_across_a_restore_is_not_asked_about_record_by_record() -> None:
+    world = World()
+    world.write(300, ONE)
+    world.write(300, OTHER)
+    world.restore(600)
+    world.write(300, OTHER)
+    entries = [(said, offset) for lane in world.source.topic.values() for offset, said in lane]
+    world.reader.take(Arrival([entry for entry in entries if isinstance(entry[0], PublicRecord)]))
+    assert world.reader.feed.asked <= 10
     world.check()
 
 

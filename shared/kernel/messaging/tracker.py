@@ -5,6 +5,7 @@
 """
 
 from dataclasses import dataclass, field, replace
+from math import inf
 from uuid import UUID
 
 import structlog
@@ -42,10 +43,16 @@ class Tracker:
         self.bookmarks = bookmarks
         self._bookmarks = bookmarks
         self._feed = feed
+        self._arrival = Arrival()
+        self._highest: dict[UUID, int] = {}
+        # What the feed has said during this arrival, by incarnation: up to where it stands, from where it has gone.
+        self._stands: dict[UUID, int] = {}
+        self._went: dict[UUID, int] = {}
 
     async def take(self, arrival: Arrival) -> Taken:
         taken = Taken(self._source)
         self._bookmarks = self.bookmarks.copy()
+        self._arrival, self._highest, self._stands, self._went = arrival, {}, {}, {}
         for entry in arrival.entries:
             if isinstance(entry, Mark):
                 await self._mark(taken, entry)
@@ -125,16 +132,17 @@ class Tracker:
         if bookmark.incarnation == incarnation:
             # While another history is known besides, a record may be of the one that ended.
             return self._undisputed(incarnation) or await self._counts(position, incarnation)
+        place: Place | None = None
+        if bookmark.incarnation != NO_INCARNATION:
+            place = await self._gone(bookmark.position, bookmark.incarnation)
+            if known and place is None:
+                return False
         if not await self._counts(position, incarnation):
             return False
-        if bookmark.incarnation != NO_INCARNATION:
-            try:
-                await self._feed.page(bookmark.position, bookmark.incarnation, limit=1)
-            except FeedGone as gone:
-                self._withdraw(taken, gone.place)
-                # Below the place nothing has changed: what was known there is known.
-                known = known and position <= gone.place.position
-            if known:
+        if place is not None:
+            self._withdraw(taken, place)
+            # Below the place nothing has changed: what was known there is known.
+            if known and position <= place.position:
                 return False
         bookmark.incarnation = incarnation
         taken.bookmarks[partition] = bookmark
@@ -145,9 +153,34 @@ class Tracker:
         return all(other in (NO_INCARNATION, incarnation) for other in known)
 
     async def _counts(self, position: int, incarnation: UUID) -> bool:
-        """Whether the source's log still has this place: a zombie's record has none, nor one lost in a restore."""
+        """Whether the source's log still has this place: a zombie's record has none, nor one lost in a restore.
+
+        Where one place stands, all below it do: the highest of an arrival is asked about first.
+        """
+        for reach in (max(self._highest_of(incarnation), position), position):
+            if position >= self._went.get(incarnation, inf):
+                return False
+            if reach < self._went.get(incarnation, inf) and await self._gone(reach, incarnation) is None:
+                return True
+        return False
+
+    def _highest_of(self, incarnation: UUID) -> int:
+        if not self._highest:
+            for entry in self._arrival.entries:
+                said = entry if isinstance(entry, Mark) else entry[0]
+                self._highest[said.incarnation] = max(said.position, self._highest.get(said.incarnation, 0))
+        return self._highest.get(incarnation, 0)
+
+    async def _gone(self, position: int, incarnation: UUID) -> Place | None:
+        """Where to go on, if the source's log has this place no more."""
+        if position <= self._stands.get(incarnation, -1):
+            return None
         try:
             await self._feed.page(position, incarnation, limit=1)
-        except FeedGone:
-            return False
-        return True
+        except FeedGone as gone:
+            # The log may have been restored since it said what stands.
+            self._stands.clear()
+            self._went[incarnation] = position
+            return gone.place
+        self._stands[incarnation] = position
+        return None
