@@ -190,7 +190,7 @@ class ModelTopic:
             begin = self._next.get(number, 0)
             ready = [entry for entry in self._source.topic[number] if entry[0] >= begin]
             for offset, said in ready[: self._chance.randint(0, 4)]:
-                entries.append(_arrived(offset, said))
+                entries.append(arrived(offset, said))
                 self._next[number] = offset + 1
         return Arrival(entries)
 
@@ -204,7 +204,7 @@ class ModelTopic:
         )
 
 
-def _arrived(offset: int, said: PublicRecord | Mark) -> tuple[PublicRecord, int | None] | Mark:
+def arrived(offset: int, said: PublicRecord | Mark) -> tuple[PublicRecord, int | None] | Mark:
     return replace(said, offset=offset) if isinstance(said, Mark) else (said, offset)
 
 

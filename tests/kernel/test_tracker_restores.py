@@ -9,7 +9,7 @@ from kernel.messaging.records import PublicRecord
 from kernel.messaging.sources import Arrival, Mark
 
 from tests.kernel.model_reader import ModelReader
-from tests.kernel.model_source import STREAMS, ModelSource, positions
+from tests.kernel.model_source import STREAMS, ModelSource, arrived, positions
 
 ONE, OTHER = (
     STREAMS[0],
@@ -141,8 +141,8 @@ def test_a_first_reading_of_a_topic_across_a_restore_is_not_asked_about_record_b
     world.write(300, OTHER)
     world.restore(600)
     world.write(300, OTHER)
-    entries = [(said, offset) for lane in world.source.topic.values() for offset, said in lane]
-    world.reader.take(Arrival([entry for entry in entries if isinstance(entry[0], PublicRecord)]))
+    lanes = world.source.topic.values()
+    world.reader.take(Arrival([arrived(offset, said) for lane in lanes for offset, said in lane]))
     assert world.reader.feed.asked <= 10
     world.check()
 
