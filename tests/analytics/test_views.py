@@ -14,6 +14,7 @@ from analytics.semantics import Cells, Numbers, Period
 from analytics.views import complaints, customers, deals, orders, views
 from contracts import opportunities as public
 from kernel.domain.ids import new_id
+from kernel.messaging import projecting
 from kernel.messaging.cells import SEPARATOR, AnyCells
 from kernel.messaging.sources import Place
 from kernel.messaging.tracker import Withdrawal
@@ -96,17 +97,21 @@ async def test_the_tables_are_what_a_plain_count_finds_however_the_records_come(
         assert await parked(teller) == []
 
 
+@pytest.mark.parametrize("most_refolded", [0, 20_000])
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_restored_source_leaves_the_figures_of_what_was_not_withdrawn(
-    teller: Teller, seed: int
+    teller: Teller, seed: int, most_refolded: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """By folding what is concerned anew, or everything; the withdrawal comes with records of all sources."""
+    monkeypatch.setattr(projecting, "_MOST_REFOLDED", most_refolded)
     random = Random(seed)
     told = world(random)
     records = teller.records(told.histories, random)
-    for batch in in_batches(records, random):
+    *batches, last = in_batches(records, random)
+    for batch in batches:
         await teller.hear(batch)
     lost_above = random.randrange(len(told.deals), len(records) // 2)
-    await teller.hear([], [Withdrawal("opportunities", Place(new_id(), lost_above, ()))])
+    await teller.hear(last, [Withdrawal("opportunities", Place(new_id(), lost_above, ()))])
     await must_be_counted(teller, _kept(told, records, lost_above), SHANGHAI)
 
 

@@ -33,6 +33,7 @@ _WRITE_STATES = """
 INSERT INTO "{}" (id, state) SELECT id, state::jsonb FROM unnest($1::uuid[], $2::text[]) AS given(id, state)
 ON CONFLICT (id) DO UPDATE SET state = excluded.state
 """
+_DELETE_STATES = 'DELETE FROM "{}" WHERE id = ANY($1::uuid[])'
 _LOAD_CELLS = 'SELECT key, numbers FROM "{}" WHERE key = ANY($1::text[])'
 _WRITE_CELLS = """
 INSERT INTO "{}" (key, numbers) SELECT key, numbers::bigint[] FROM unnest($1::text[], $2::text[]) AS given(key, numbers)
@@ -141,6 +142,13 @@ class CellWriter:
         while len(self.states) > _REMEMBERED:
             self.states.popitem(last=False)
 
+    async def take_back(self, connection: Connection, keys: Iterable[UUID]) -> None:
+        """These entities as if nothing had been heard of them."""
+        before = await self._load(connection, keys)
+        after = dict.fromkeys(before)
+        await self._write(connection, before, after)
+        self.states.update(after)
+
     async def _load(self, connection: Connection, keys: Iterable[UUID]) -> dict[UUID, Any]:
         """What the table has of these; None where it has nothing."""
         unknown = []
@@ -164,16 +172,21 @@ class CellWriter:
         changed = {key: state for key, state in after.items() if state != before[key]}
         delta: dict[CellKey, Numbers] = {}
         for key, state in changed.items():
-            for cell, numbers in contribute(state, zone).items():
-                held = delta.get(cell)
-                delta[cell] = numbers if held is None else _each(add, held, numbers)
+            if state is not None:
+                for cell, numbers in contribute(state, zone).items():
+                    held = delta.get(cell)
+                    delta[cell] = numbers if held is None else _each(add, held, numbers)
             if before[key] is not None:
                 for cell, numbers in contribute(before[key], zone).items():
                     delta[cell] = _each(sub, delta.get(cell, ()), numbers)
-        if changed:
+        kept = {key: state for key, state in changed.items() if state is not None}
+        if kept:
             dump = self.view.adapter.dump_json
-            states = [dump(state).decode() for state in changed.values()]
-            await connection.execute(_WRITE_STATES.format(states_table), list(changed), states)
+            states = [dump(state).decode() for state in kept.values()]
+            await connection.execute(_WRITE_STATES.format(states_table), list(kept), states)
+        if len(kept) < len(changed):
+            gone = [key for key in changed if key not in kept]
+            await connection.execute(_DELETE_STATES.format(states_table), gone)
         await _write_cells(
             connection,
             cells_table,

@@ -13,8 +13,9 @@ import structlog
 from kernel.messaging.cells import AnyCells, CellWriter, Heard, Unreadable
 from kernel.messaging.followers import Checkpoint
 from kernel.messaging.parking import Parkable, Parking
-from kernel.messaging.received import Received
+from kernel.messaging.received import HEAD, PAGE, Received
 from kernel.messaging.records import PublicRecord
+from kernel.messaging.rereading import Rereading
 from kernel.messaging.tracker import Withdrawal
 from kernel.storage import log as log_
 from kernel.storage.database import Connection, Database
@@ -35,6 +36,8 @@ VIEW_FAULTS = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
 )
+# When a restore takes back more than this, reading the log once is quicker than looking for what it concerns.
+_MOST_REFOLDED = 20_000
 BEHIND = "behind a parked record of the same stream"
 
 
@@ -68,7 +71,7 @@ class Projection:
             writers = await self.live(connection)
             heard = await self._received.store(connection, records) if records else []
             if withdrawals:
-                await self._withdraw(connection, writers, withdrawals)
+                await self._withdraw(connection, writers, withdrawals, heard)
             elif heard:
                 for writer in writers:
                     await follow(connection, writer, heard)
@@ -100,14 +103,31 @@ class Projection:
         return writers
 
     async def _withdraw(
-        self, connection: Connection, writers: Sequence[CellWriter], withdrawals: Sequence[Withdrawal]
+        self,
+        connection: Connection,
+        writers: Sequence[CellWriter],
+        withdrawals: Sequence[Withdrawal],
+        heard: Sequence[Heard],
     ) -> None:
-        """A restored source is rare and must be right: the views are made again from what still counts."""
+        """What may count no more is taken back, with all that it concerns, and folded anew from what still counts."""
         await connection.execute("SET LOCAL statement_timeout = 0")
+        # Thousands of records are folded between two statements.
+        await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '30s'")
         if connection.get_server_version().major >= 17:
             await connection.execute("SET LOCAL transaction_timeout = 0")
-        for withdrawal in withdrawals:
-            await self._received.withdraw(connection, withdrawal)
+        places = [(one.source, await self._received.withdraw(connection, one)) for one in withdrawals]
+        lost = [await self._received.above(connection, source, place) for source, place in places]
+        if sum(lost) > _MOST_REFOLDED:
+            await self._remake(connection, writers)
+            return
+        upto = int(await connection.fetchval(HEAD))
+        for writer in writers:
+            again: set[UUID] = set()
+            for source, place in places:
+                again |= await refold(connection, writer, self._received, upto, source, place)
+            await follow(connection, writer, [record for record in heard if record.stream_id not in again])
+
+    async def _remake(self, connection: Connection, writers: Sequence[CellWriter]) -> None:
         for writer in writers:
             await empty(connection, writer)
         async for page in self._received.read(connection):
@@ -127,6 +147,23 @@ async def empty(connection: Connection, writer: CellWriter) -> None:
     await connection.execute(
         "DELETE FROM parked WHERE follower = $1 AND version = $2", writer.view.name, writer.version
     )
+
+
+async def refold(
+    connection: Connection, writer: CellWriter, received: Received, upto: int, source: str, place: int
+) -> set[UUID]:
+    """Whatever is concerned by what lies above a place, as if heard of for the first time; answers its streams."""
+    view = writer.view
+    concerned, counting = await Rereading(received, view).concerning(connection, upto, source, place)
+    streams = {record.stream_id for record in concerned}
+    parking = Parking(view.name, writer.version)
+    for stream_id in streams & await parking.streams(connection):
+        await parking.release(connection, stream_id)
+    readable = [record for record in concerned if not isinstance(record.fact, Unreadable)]
+    await writer.take_back(connection, dict.fromkeys(map(view.key, readable)))
+    for begin in range(0, len(counting), PAGE):
+        await follow(connection, writer, counting[begin : begin + PAGE])
+    return streams
 
 
 async def follow(connection: Connection, writer: CellWriter, heard: Sequence[Heard]) -> None:

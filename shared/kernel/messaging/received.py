@@ -27,16 +27,17 @@ INSERT INTO withdrawn (position, source, incarnation, from_position, counting)
 VALUES (nextval(pg_get_serial_sequence('received', 'position')), $1, $2, $3, $4::uuid[])
 ON CONFLICT (source, incarnation) DO UPDATE SET position = excluded.position, counting = excluded.counting,
     from_position = least(withdrawn.from_position, excluded.from_position)
+RETURNING from_position
 """
 COLUMNS = "position, source, event_id, stream_id, version, type, data, occurred_at, recorded_at"
 # What still counts as of local position $2. A withdrawal names the incarnations that count above its position: of
 # all that had been heard of the source by then, what lies above and is of none of them was never to be.
-COUNTING = """
-FROM received AS r
-WHERE position > $1 AND position <= $2 AND NOT EXISTS (
+COUNTS = """NOT EXISTS (
     SELECT FROM withdrawn AS w WHERE w.source = r.source AND r.incarnation <> ALL (w.counting)
     AND r.source_position > w.from_position AND r.position <= w.position AND w.position <= $2)
 """
+COUNTING = f"FROM received AS r WHERE position > $1 AND position <= $2 AND {COUNTS}"
+_ABOVE = "SELECT count(*) FROM received WHERE source = $1 AND source_position > $2"
 _READ = f"SELECT {COLUMNS} {COUNTING} ORDER BY position LIMIT $3"
 _AT = f"SELECT {COLUMNS} FROM received WHERE position = ANY($1::bigint[]) ORDER BY position"
 # Where analytics stands: at its newest record, or at a withdrawal since.
@@ -91,12 +92,18 @@ class Received:
                 )
         return heard
 
-    async def withdraw(self, connection: Connection, withdrawal: Withdrawal) -> None:
-        """Takes a position of its own, so that answers as of an earlier one stay as they were."""
+    async def withdraw(self, connection: Connection, withdrawal: Withdrawal) -> int:
+        """Takes a position of its own, so that answers as of an earlier one stay as they were.
+
+        Answers the source's position below which nothing has changed.
+        """
         place = withdrawal.place
-        await connection.execute(
-            _WITHDRAW, withdrawal.source, place.incarnation, place.position, list(place.counting)
-        )
+        given = (withdrawal.source, place.incarnation, place.position, list(place.counting))
+        return int(await connection.fetchval(_WITHDRAW, *given))
+
+    async def above(self, connection: Connection, source: str, place: int) -> int:
+        """How many records of a source, of any of its histories, lie above a place of it."""
+        return int(await connection.fetchval(_ABOVE, source, place))
 
     async def read(
         self, connection: Connection, *, after: int = 0, upto: int = 2**62

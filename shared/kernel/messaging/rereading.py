@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from kernel.messaging.cells import AnyCells, Heard
-from kernel.messaging.received import COLUMNS, COUNTING, Received
+from kernel.messaging.received import COLUMNS, COUNTING, COUNTS, Received
 from kernel.storage.database import Connection
 
 _HEARD = f"{COUNTING} AND type = ANY($3::text[])"
@@ -15,6 +15,13 @@ _STREAMS = f"SELECT {COLUMNS} {_HEARD} ORDER BY stream_id, position OFFSET $4"
 _SHARE = (
     f"SELECT {COLUMNS} {_HEARD} AND ($5 = 1 OR (hashtext({{}}) & 2147483647) % $5 = $4) ORDER BY position"
 )
+# All records of the entities that what lies above a place of a source concerns, and whether each of them counts.
+_CONCERNED = f"""
+SELECT {COLUMNS}, {COUNTS} AS counts FROM received AS r
+WHERE position > $1 AND position <= $2 AND type = ANY($3::text[]) AND {{}} IN (
+    SELECT {{}} FROM received WHERE source = $4 AND source_position > $5 AND type = ANY($3::text[]))
+ORDER BY position
+"""
 
 PAGE = 500
 # A transaction of a filling by streams: so many that what a transaction costs is not felt.
@@ -27,8 +34,9 @@ class Rereading:
     def __init__(self, received: Received, view: AnyCells) -> None:
         self._received = received
         self._types = received.types(view)
-        entity = "stream_id::text" if view.across is None else f"coalesce(data ->> '{view.across}', '')"
-        self._share = _SHARE.format(entity)
+        across = None if view.across is None else f"coalesce(data ->> '{view.across}', '')"
+        self._share = _SHARE.format(across or "stream_id::text")
+        self.concerned = _CONCERNED.format(across or "stream_id", across or "stream_id")
 
     async def count(self, connection: Connection, upto: int) -> int:
         return int(await connection.fetchval(_COUNT, 0, upto, self._types))
@@ -69,6 +77,14 @@ class Rereading:
     ) -> AsyncIterator[list[Heard]]:
         """The records of every so many-th entity, in the order of positions."""
         return self._pages(connection, self._share, upto, number, shares)
+
+    async def concerning(
+        self, connection: Connection, upto: int, source: str, place: int
+    ) -> tuple[list[Heard], list[Heard]]:
+        """Of the entities that what lies above the place concerns: all records, and those that count as of `upto`."""
+        rows = await connection.fetch(self.concerned, 0, upto, self._types, source, place)
+        heard = self._received.heard(rows)
+        return heard, [record for record, row in zip(heard, rows, strict=True) if row["counts"]]
 
     async def _pages(
         self, connection: Connection, query: str, upto: int, *rest: int

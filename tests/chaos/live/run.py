@@ -11,6 +11,7 @@ import psycopg
 
 from tests.chaos.live.checks_erased import ErasureChecks
 from tests.chaos.live.checks_figures import FigureChecks
+from tests.chaos.live.checks_lists import ListChecks
 from tests.chaos.live.checks_processes import ProcessChecks
 from tests.chaos.live.faults import Healed, Kind
 from tests.chaos.live.fleet import PLACES, WRITING, Fleet, until_ready
@@ -47,6 +48,7 @@ class Run:
         self.world.on_restore += [self.world.topics.restored, self.figures.restored]
         self.processes = ProcessChecks(fleet, self.world.findings)
         self.erasures = ErasureChecks(fleet, self.world.findings)
+        self.lists = ListChecks(fleet, self.world.findings)
         self._looked = dict.fromkeys(WRITING, 0.0)
 
     async def go(self, seconds: float) -> None:
@@ -175,7 +177,9 @@ class Run:
             await asyncio.to_thread(self.figures.heard, service)
         await asyncio.to_thread(self.figures.figures)
         await asyncio.to_thread(self.processes.end)
+        await asyncio.to_thread(self.lists.whole)
         await asyncio.to_thread(self.erasures.whole)
+        self.report.said["records_in_lists"] = self.lists.records
         self.report.said["persons_erased"] = self.erasures.persons
         self.report.said["words_of_others_seen"] = self.erasures.words_seen
         self.report.said["memory_growth_in_10_minutes"] = self.processes.growth()

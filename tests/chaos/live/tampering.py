@@ -6,6 +6,7 @@ from typing import LiteralString
 
 from tests.chaos.live import checks_figures, checks_log, checks_topic
 from tests.chaos.live.checks_erased import GONE, NEVER_THERE
+from tests.chaos.live.checks_lists import SHOWN
 from tests.chaos.live.checks_log import PRINCIPAL
 from tests.chaos.live.checks_processes import FILES, HELD, holdings
 from tests.chaos.live.fleet import Fleet
@@ -15,6 +16,13 @@ from tests.chaos.live.wishes_contacts import CANARY, canary
 Act = Callable[[Run], None]
 _NEWEST = "(SELECT max(position) FROM events)"
 _HEARD = "(SELECT max(position) FROM received WHERE source = %s)"
+# The table of a view has the number of its version.
+_SHOW_NOT = """
+DO $$ BEGIN EXECUTE (
+    SELECT format('DELETE FROM %%1$I WHERE id = (SELECT min(id) FROM %%1$I)', name || '_' || version)
+    FROM views WHERE live AND name = 'company_directory'
+); END $$
+"""
 _ORDERED = "(SELECT max(position) FROM events WHERE type = 'OrderPlaced')"
 
 
@@ -113,7 +121,8 @@ def all_logs(run: Run) -> None:
 
 
 TAMPERINGS: Sequence[Tampering] = (
-    # These two ask the services too, which do not bear what others do to their logs.
+    # These three ask the services too, which do not bear what others do to their logs.
+    Tampering(SHOWN, sql("contacts", _SHOW_NOT), lambda run: run.lists.whole()),
     Tampering(GONE, say_again_what_was_erased, lambda run: run.erasures.whole()),
     Tampering(NEVER_THERE, log_a_word, lambda run: run.erasures.whole()),
     Tampering(checks_log.STORED, lose_a_claim, logs("contacts")),

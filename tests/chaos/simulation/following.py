@@ -5,9 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from kernel.messaging import bookmarks, parking, projecting, received
+from kernel.messaging.received import Received
+from kernel.messaging.rereading import Rereading
 from pydantic_core import from_json
 
-from tests.chaos.simulation.hearing import CELLS, CELLS_TABLE, STATES_TABLE
+from tests.chaos.simulation.hearing import CELLS, CELLS_TABLE, STATES_TABLE, sums
 from tests.chaos.simulation.statements import columns, on, picked
 from tests.chaos.simulation.store import UPDATE, Row, Transaction
 
@@ -78,14 +80,43 @@ def store(tx: Transaction, *given: Sequence[Any]) -> list[Row]:
 
 
 @on(received._WITHDRAW)
-def withdraw(tx: Transaction, source: str, which: UUID, begins: int, counting: Sequence[UUID]) -> int:
+def withdraw(tx: Transaction, source: str, which: UUID, begins: int, counting: Sequence[UUID]) -> list[Row]:
     key = (source, which)
     tx.lock("withdrawn", key, UPDATE)
     held = tx.get("withdrawn", key)
     begins = begins if held is None else min(begins, held["from_position"])
     row = {"position": tx.store.draw("received"), "source": source, "incarnation": which}
     tx.put("withdrawn", key, {**row, "from_position": begins, "counting": tuple(counting)})
-    return 1
+    return [{"from_position": begins}]
+
+
+@on(received._ABOVE)
+def above(tx: Transaction, source: str, place: int) -> list[Row]:
+    return [{"count": len(_above(tx, source, place))}]
+
+
+@on(received.HEAD)
+def head(tx: Transaction) -> list[Row]:
+    return [
+        {"head": max(int(row["position"]) for name in ("received", "withdrawn") for row in tx.rows(name))}
+    ]
+
+
+@on(Rereading(Received({}), sums).concerned)
+def concerned(
+    tx: Transaction, after: int, upto: int, types: Sequence[str], source: str, place: int
+) -> list[Row]:
+    streams = {row["stream_id"] for row in _above(tx, source, place) if row["type"] in types}
+    withdrawals = [row for row in tx.rows("withdrawn") if row["position"] <= upto]
+    return [
+        {**row, "counts": not any(gone(row, withdrawal) for withdrawal in withdrawals)}
+        for row in tx.after("received", after)
+        if row["position"] <= upto and row["type"] in types and row["stream_id"] in streams
+    ]
+
+
+def _above(tx: Transaction, source: str, place: int) -> list[Row]:
+    return [r for r in tx.after("received", 0) if r["source"] == source and r["source_position"] > place]
 
 
 @on(received._READ)
@@ -193,6 +224,13 @@ def load_states(tx: Transaction, keys: Sequence[UUID]) -> list[Row]:
 def save_states(tx: Transaction, keys: Sequence[UUID], states: Sequence[str]) -> int:
     for key, state in zip(keys, states, strict=True):
         tx.put(STATES_TABLE, key, {"id": key, "state": state})
+    return len(keys)
+
+
+@on(CELLS.delete_states)
+def delete_states(tx: Transaction, keys: Sequence[UUID]) -> int:
+    for key in keys:
+        tx.delete(STATES_TABLE, key)
     return len(keys)
 
 

@@ -42,6 +42,7 @@ STATES_TABLE, CELLS_TABLE = sums.tables(1)
 CELLS = SimpleNamespace(
     load_states=cells._LOAD_STATES.format(STATES_TABLE),
     save_states=cells._WRITE_STATES.format(STATES_TABLE),
+    delete_states=cells._DELETE_STATES.format(STATES_TABLE),
     load_cells=cells._LOAD_CELLS.format(CELLS_TABLE),
     save_cells=cells._WRITE_CELLS.format(CELLS_TABLE),
     delete_cells=cells._DELETE_CELLS.format(CELLS_TABLE),

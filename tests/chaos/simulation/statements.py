@@ -99,6 +99,10 @@ def rollback_to(_: Server, request: Request) -> int:
     return 0
 
 
-@on("SET LOCAL statement_timeout = 0", "SET LOCAL transaction_timeout = 0")
+@on(
+    "SET LOCAL statement_timeout = 0",
+    "SET LOCAL transaction_timeout = 0",
+    "SET LOCAL idle_in_transaction_session_timeout = '30s'",
+)
 def setting(_: Transaction) -> int:
     return 0
