@@ -35,5 +35,9 @@ class _Gathering:
 
 
 class Protocol(HttpToolsProtocol):
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["crm.gone"] = self.transport.is_closing  # type: ignore[typeddict-unknown-key]
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast(asyncio.Transport, _Gathering(transport)))

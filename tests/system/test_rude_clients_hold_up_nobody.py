@@ -114,6 +114,20 @@ def test_who_goes_away_takes_along_what_has_not_begun(system: System) -> None:
     assert stored <= MOST_INTENTS
 
 
+def test_nothing_is_begun_for_whoever_has_gone(system: System) -> None:
+    """He may have asked elsewhere, and been refused: then it must not be done here after all."""
+    before = _requests(system, "/v1/companies", 503)
+    with log_held(system):
+        with rude(system, NAME, *(post(system, "/v1/companies", {"name": "Left Works"}) for _ in range(3))):
+            time.sleep(0.5)
+        # The connections are closed before anyone has the log.
+        time.sleep(0.5)
+    eventually(
+        lambda: _requests(system, "/v1/companies", 503) == before + 3, "they are noticed to be gone", 5
+    )
+    assert system.get(NAME, "/v1/companies", q="left works")["items"] == []
+
+
 @contextmanager
 def log_held(system: System) -> Iterator[None]:
     """Somebody else is writing, for less than anyone's patience."""

@@ -73,6 +73,11 @@ class Step:
     command: Any
 
 
+def stays() -> bool:
+    """Of whoever does not come through a socket of ours, it is not known when they have gone."""
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """A command with who and why. Several steps are decided and refused together; the first one is answered."""
@@ -95,6 +100,8 @@ class Intent:
     sees: Callable[[Owned], bool] | None = None
     # What the body weighed, in bytes: a batch stays under its limit.
     weight: int = 512
+    # Whether the one who asked has gone: then he may have asked elsewhere, and nothing is begun for him.
+    gone: Callable[[], bool] = stays
 
     @property
     def target(self) -> Step:

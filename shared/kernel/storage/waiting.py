@@ -111,10 +111,13 @@ class Queues:
         return taken
 
     def live(self, batch: Sequence[Waiting], retried: bool) -> list[int]:
-        """The places of those that may be carried out now, under the lock; whoever was answered meanwhile may not."""
+        """The places of those that may be carried out now, under the lock.
+
+        Not of those that were answered meanwhile, nor of those whose clients have gone, to ask elsewhere perhaps.
+        """
         self._look_at_the_clock()
         for waiting in batch:
-            if self._slept_over(waiting):
+            if self._slept_over(waiting) or waiting.intent.gone():
                 settle(waiting.future, OutcomeUnknown(_UNKNOWN) if retried else Unavailable(_UNREACHED))
         return [place for place, waiting in enumerate(batch) if not waiting.future.done()]
 

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from kernel.domain.errors import Invalid, Refused
 from kernel.domain.ids import new_id
-from kernel.storage.aggregate import AnyAggregate, AnyHandled, Intent, Step
+from kernel.storage.aggregate import AnyAggregate, AnyHandled, Intent, Step, stays
 from kernel.web.documents import command_responses, header_parameters
 from kernel.web.etags import expected_version
 from kernel.web.policy import sees
@@ -117,6 +117,7 @@ def make_intent(
     if_match: str | None,
     must_be_new: bool,
     seen_by: Any,
+    gone: Callable[[], bool] = stays,
 ) -> Intent:
     command_id = new_id()
     begins = stream_id is None and operation.stream_id is None
@@ -139,6 +140,7 @@ def make_intent(
         begins=begins,
         sees=sees(call.principal, seen_by),
         weight=len(said),
+        gone=gone,
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kernel.storage.aggregate import AnyHandled
+from kernel.storage.aggregate import AnyHandled, stays
 from kernel.web import batch, feed
 from kernel.web.commands import (
     CommandBody,
@@ -171,6 +171,7 @@ async def _handle(operation: Operation, stream_id: UUID | None, body: CommandBod
         if_match=if_match,
         must_be_new=call.header(b"if-none-match") == "*",
         seen_by=scope,
+        gone=call.scope.get("crm.gone", stays),
     )
     return answer(operation, await call.node.committer.submit(intent), call)
 

@@ -19,7 +19,7 @@ _HEARD = "(SELECT max(position) FROM received WHERE source = %s)"
 # The table of a view has the number of its version.
 _SHOW_NOT = """
 DO $$ BEGIN EXECUTE (
-    SELECT format('DELETE FROM %%1$I WHERE id = (SELECT min(id) FROM %%1$I)', name || '_' || version)
+    SELECT format('DELETE FROM %%1$I WHERE id = (SELECT id FROM %%1$I ORDER BY id LIMIT 1)', name || '_' || version)
     FROM views WHERE live AND name = 'company_directory'
 ); END $$
 """

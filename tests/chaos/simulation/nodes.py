@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
@@ -80,7 +81,15 @@ class Api:
         self._node.committer.start()
 
     async def submit(self, intent: Intent) -> AnyHandled:
-        handled: AnyHandled = await self.ask(lambda: self._node.committer.submit(intent))
+        hung_up = asyncio.Event()
+        asked = replace(intent, gone=hung_up.is_set)
+        try:
+            handled: AnyHandled = await self.ask(lambda: self._node.committer.submit(asked))
+        except asyncio.CancelledError:
+            if self.process.alive:
+                # The process hears of it in its turn.
+                self.process.spawn(_tell(hung_up))
+            raise
         return handled
 
     async def ask(self, work: Callable[[], Awaitable[Any]]) -> Any:
@@ -113,6 +122,10 @@ class Api:
             page = await feed.read_page(connection, self._translator, after=after, limit=limit)
         stated = page.incarnation or NO_INCARNATION
         return list(page.records), Mark(FEED_PARTITION, stated, page.position, at=page.at)
+
+
+async def _tell(hung_up: asyncio.Event) -> None:
+    hung_up.set()
 
 
 async def _answer(work: Callable[[], Awaitable[Any]], answer: "asyncio.Future[Any]") -> None:
