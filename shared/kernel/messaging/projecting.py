@@ -36,7 +36,7 @@ VIEW_FAULTS = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
 )
-# When a restore takes back more than this, reading the log once is quicker than looking for what it concerns.
+# When a restore takes back more than this, the log is read as a whole: what it concerns is held in memory at once.
 _MOST_REFOLDED = 20_000
 BEHIND = "behind a parked record of the same stream"
 
