@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -14,6 +14,8 @@ from kernel.messaging.parking import all_parked
 from kernel.messaging.projecting import BEHIND, Projection
 from kernel.messaging.received import Received
 from kernel.messaging.records import Contracts, PublicRecord
+from kernel.messaging.sources import Place
+from kernel.messaging.tracker import Withdrawal
 from kernel.runtime.embedded import EmbeddedPostgres
 from kernel.storage.database import Connection, Database
 from kernel.storage.migrations import know_views
@@ -25,7 +27,7 @@ from kernel.testing.toy import NoteGrew, NoteTaken
 from tests.kernel.model_source import START, STREAMS
 from tests.kernel.toys import ADA, BOB
 
-POISON, FLOOD, NUL = 666, 2**62, 777
+POISON, FLOOD, NUL, NOBODY = 666, 2**62, 777, 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,17 @@ def project(state: Sum, heard: Heard) -> Sum:
     return Sum((*state.by, by), "\0" if by == NUL else "")
 
 
+def entity(heard: Heard) -> UUID:
+    if heard.fact.by == NOBODY:
+        raise LookupError("whose it is cannot be said")
+    return heard.stream_id
+
+
 def contribute(state: Sum, zone: ZoneInfo) -> Mapping[tuple[str, ...], tuple[int, ...]]:
     return {("all",): (len(state.by), sum(state.by))}
 
 
-sums = Cells("sums", Sum(), lambda heard: heard.stream_id, project, contribute)
+sums = Cells("sums", Sum(), entity, project, contribute)
 counts = Cells(
     "counts",
     0,
@@ -167,6 +175,18 @@ async def test_a_record_whose_body_does_not_fit_its_contract_holds_up_no_other_s
 ) -> None:
     await hearing.hear((BOB, "many"), (ADA, 1))
     assert await hearing.sums() == {ADA: "[1]"}
+
+
+async def test_what_a_view_cannot_take_back_is_read_as_a_whole_and_parked_as_before(hearing: Hearing) -> None:
+    await hearing.hear((ADA, 1), (BOB, NOBODY), (STREAMS[0], 5), (BOB, 2), (ADA, 3))
+    restored = UUID(int=2)
+    after = replace(hearing.record(STREAMS[1], 4), incarnation=restored)
+    withdrawal = Withdrawal("toy", Place(restored, 3, (restored,)))
+    await hearing.projection.apply([after], [withdrawal], nothing)
+    assert await hearing.sums() == {ADA: "[1]", STREAMS[0]: "[5]", STREAMS[1]: "[4]"}
+    assert await hearing.cell("sums") == [3, 10]
+    assert await hearing.parked() == [(BOB, 2, False)]
+    assert await hearing.cell("counts") == [4]
 
 
 async def test_of_a_writer_that_loses_its_connection_nothing_is_doubled(hearing: Hearing) -> None:

@@ -123,8 +123,17 @@ class Projection:
         upto = int(await connection.fetchval(HEAD))
         for writer in writers:
             again: set[UUID] = set()
-            for source, place in places:
-                again |= await refold(connection, writer, self._received, upto, source, place)
+            await connection.execute("SAVEPOINT refold")
+            try:
+                for source, place in places:
+                    again |= await refold(connection, writer, self._received, upto, source, place)
+            except VIEW_FAULTS as error:
+                # Read as a whole, each record is tried by itself, and the one at fault is parked.
+                log.error("view_read_again", view=writer.view.name, error=repr(error))
+                await connection.execute("ROLLBACK TO SAVEPOINT refold")
+                await self._remake(connection, [writer])
+                continue
+            await connection.execute("RELEASE SAVEPOINT refold")
             await follow(connection, writer, [record for record in heard if record.stream_id not in again])
 
     async def _remake(self, connection: Connection, writers: Sequence[CellWriter]) -> None:

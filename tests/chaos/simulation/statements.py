@@ -80,23 +80,26 @@ def rollback(_: Server, request: Request) -> int:
     return 0
 
 
-@on("SAVEPOINT view", "SAVEPOINT unpark")
-def savepoint(tx: Transaction) -> int:
-    tx.savepoint()
-    return 0
+def _of_savepoint(name: str) -> None:
+    @on(f"SAVEPOINT {name}")
+    def savepoint(tx: Transaction) -> int:
+        tx.savepoint(name)
+        return 0
+
+    @on(f"RELEASE SAVEPOINT {name}")
+    def release(tx: Transaction) -> int:
+        tx.release(name)
+        return 0
+
+    @of_backend(f"ROLLBACK TO SAVEPOINT {name}")
+    def rollback_to(_: Server, request: Request) -> int:
+        if request.backend.transaction:
+            request.backend.transaction.rollback_to(name)
+        return 0
 
 
-@on("RELEASE SAVEPOINT view", "RELEASE SAVEPOINT unpark")
-def release(tx: Transaction) -> int:
-    tx.savepoints.pop()
-    return 0
-
-
-@of_backend("ROLLBACK TO SAVEPOINT view", "ROLLBACK TO SAVEPOINT unpark")
-def rollback_to(_: Server, request: Request) -> int:
-    if request.backend.transaction:
-        request.backend.transaction.rollback_to()
-    return 0
+for _name in ("view", "unpark", "refold"):
+    _of_savepoint(_name)
 
 
 @on(

@@ -47,7 +47,7 @@ class Transaction:
     began: float
     changes: dict[str, dict[Key, Row | None]] = field(default_factory=dict)
     held: list[tuple[str, Key]] = field(default_factory=list)
-    savepoints: list[dict[str, dict[Key, Row | None]]] = field(default_factory=list)
+    savepoints: list[tuple[str, dict[str, dict[Key, Row | None]]]] = field(default_factory=list)
     failed: bool = False
     # Whether the server ends it when its client has been silent for two seconds.
     bounded: bool = False
@@ -98,12 +98,24 @@ class Transaction:
     def lock(self, table: str, key: Key, mode: int = NO_KEY_UPDATE) -> None:
         self.store.lock(self, (table, key), mode)
 
-    def savepoint(self) -> None:
-        self.savepoints.append({table: dict(rows) for table, rows in self.changes.items()})
+    def savepoint(self, name: str) -> None:
+        self.savepoints.append((name, _copied(self.changes)))
 
-    def rollback_to(self) -> None:
-        self.changes = {table: dict(rows) for table, rows in self.savepoints[-1].items()}
+    def release(self, name: str) -> None:
+        """With all that were set after it."""
+        while self.savepoints.pop()[0] != name:
+            pass
+
+    def rollback_to(self, name: str) -> None:
+        """It stays set; all that were set after it are gone."""
+        while self.savepoints[-1][0] != name:
+            self.savepoints.pop()
+        self.changes = _copied(self.savepoints[-1][1])
         self.failed = False
+
+
+def _copied(changes: Mapping[str, dict[Key, Row | None]]) -> dict[str, dict[Key, Row | None]]:
+    return {table: dict(rows) for table, rows in changes.items()}
 
 
 class Store:
