@@ -36,9 +36,17 @@ class Database:
 
     async def connect(self) -> Connection:
         """A connection of one's own: a statement costs a third of what it costs through SQLAlchemy."""
-        return await asyncpg.connect(
-            self._dsn, timeout=5, server_settings={"application_name": self._application}
-        )
+        try:
+            return await asyncpg.connect(
+                self._dsn, timeout=5, server_settings={"application_name": self._application}
+            )
+        except Exception as error:
+            # The driver's frames hold what they raise: a traceback with both would keep all that waits for this.
+            link: BaseException | None = error
+            while link is not None:
+                link.__traceback__ = None
+                link = link.__cause__ or link.__context__
+            raise
 
     @asynccontextmanager
     async def driver(self) -> AsyncIterator[Connection]:
