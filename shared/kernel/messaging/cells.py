@@ -25,7 +25,8 @@ State = TypeVar("State")
 CellKey = tuple[str, ...]
 Numbers = tuple[int, ...]
 SEPARATOR = "\x1f"
-_REMEMBERED = 20_000
+# Entities of one view: a few megabytes. Whatever is going on now is among them; any other is read with its batch.
+_REMEMBERED = 5_000
 
 # `{}` stands for the version's table.
 _LOAD_STATES = 'SELECT id, state FROM "{}" WHERE id = ANY($1::uuid[])'
