@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel.domain.personal import Personal
-from kernel.storage.codec import EventCodec, UnknownEvent, Upcasts
+from kernel.storage.codec import EventCodec, UnknownEvent, Upcasts, parsed
 from kernel.testing.toy import note
 from kernel.testing.toy_note import NoteCounted, NoteEvent, NoteRemarked, NoteWritten
 from pydantic_core import from_json
@@ -117,3 +117,11 @@ def test_the_person_is_the_one_a_fact_names_or_the_streams_own() -> None:
     other = UUID(int=7)
     assert note.codec.encode(NoteRemarked(person_id=other, remark="r")).person_id == other
     assert note.codec.encode(NoteRemarked(person_id=other, remark=None)).personal is None
+
+
+def test_the_parser_remembers_names_and_no_values() -> None:
+    """What is remembered would be a person's, after the person is erased."""
+    one, other = (parsed(b'{"name": "Zhang Wei"}') for _ in range(2))
+    assert one == other
+    assert next(iter(one)) is next(iter(other))
+    assert one["name"] is not other["name"]

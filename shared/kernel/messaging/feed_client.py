@@ -5,10 +5,10 @@ from datetime import datetime
 from uuid import UUID
 
 import httpx
-from pydantic_core import from_json
 
 from kernel.messaging.records import PublicRecord, from_attributes
 from kernel.messaging.sources import FEED_PARTITION, NO_INCARNATION, Arrival, Bookmarks, Mark, Place
+from kernel.storage.codec import parsed
 
 PAGE = 1000
 
@@ -46,9 +46,7 @@ class FeedClient:
             counting = tuple(UUID(incarnation) for incarnation in gone["counting"])
             raise FeedGone(Place(UUID(gone["incarnation"]), gone["position"], counting))
         answer.raise_for_status()
-        records = [
-            from_attributes(said, said["data"], said["partition"]) for said in from_json(answer.content)
-        ]
+        records = [from_attributes(said, said["data"], said["partition"]) for said in parsed(answer.content)]
         stated = answer.headers["Feed-Incarnation"]
         return records, Mark(
             FEED_PARTITION,

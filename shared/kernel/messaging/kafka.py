@@ -13,11 +13,12 @@ from uuid import UUID
 
 import aiokafka
 from aiokafka.errors import KafkaError
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from kernel.messaging.publisher import Heartbeat
 from kernel.messaging.records import HEARTBEAT, PublicRecord, attributes, from_attributes, timestamp
 from kernel.runtime.settings import KafkaSecurity, KafkaSettings, SaslMechanism
+from kernel.storage.codec import parsed
 
 # aiokafka ships no types.
 Consumer: TypeAlias = aiokafka.AIOKafkaConsumer
@@ -136,7 +137,7 @@ def decode(message: Any) -> PublicRecord | Heartbeat:
         said = said_by(message.headers)
         if said["specversion"] != "1.0":
             raise ValueError(f"specversion {said['specversion']!r}")
-        data = from_json(message.value or b"")
+        data = parsed(message.value or b"")
         if not isinstance(data, dict):
             raise ValueError("the body is not a JSON object")
         if said["type"] == HEARTBEAT:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from kernel.messaging import digest as digests
 from kernel.messaging.publisher import Sent
+from kernel.storage.codec import parsed
 from kernel.storage.database import Connection
 from kernel.storage.lease import Lease
 
@@ -38,7 +39,7 @@ async def load(connection: Connection, topic: str) -> tuple[Progress, bytes]:
         return Progress(None, 0, None, {}), digests.START
     partitions = {
         int(number): Sent(position, offset)
-        for number, (position, offset) in from_json(row["partitions"]).items()
+        for number, (position, offset) in parsed(row["partitions"]).items()
     }
     digest = await connection.fetchval(_DIGEST, row["position"])
     return Progress(row["incarnation"], row["position"], row["event_id"], partitions), digest or digests.START

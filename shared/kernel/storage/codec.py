@@ -9,7 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast, get_args, get_type_h
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from kernel.domain.personal import PERSONAL
 
@@ -40,6 +40,11 @@ class _Kind:
     schema_version: int
     personal: tuple[str, ...]
     names_person: bool
+
+
+def parsed(text: str | bytes) -> Any:
+    """Of JSON's strings the parser keeps the keys for the next time; values are ever new, and may be a person's."""
+    return from_json(text, cache_strings="keys")
 
 
 def members(union: object) -> tuple[type, ...]:

@@ -12,9 +12,9 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
-from kernel.storage.codec import Json
+from kernel.storage.codec import Json, parsed
 
 _KEY = 32
 _NONCE = 12
@@ -62,5 +62,5 @@ def seal(key: bytes, person_id: UUID, event_id: UUID, personal: Json) -> str:
 def unseal(key: bytes, person_id: UUID, event_id: UUID, sealed: str) -> Json:
     raw = b64decode(sealed)
     plain = AESGCM(key).decrypt(raw[:_NONCE], raw[_NONCE:], person_id.bytes + event_id.bytes)
-    opened: Json = from_json(plain)
+    opened: Json = parsed(plain)
     return opened

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from kernel.domain.ids import new_id
 from kernel.domain.provenance import Provenance
+from kernel.storage.codec import parsed
 from kernel.storage.database import Connection
 
 LOG_LOCK = 0x6C6F67
@@ -174,10 +175,10 @@ def stored(row: Mapping[str, Any]) -> StoredEvent:
         row["event_id"],
         row["type"],
         row["schema_version"],
-        from_json(row["data"]),
-        from_json(row["personal"]) if row["personal"] is not None else None,
+        parsed(row["data"]),
+        parsed(row["personal"]) if row["personal"] is not None else None,
         row["personal_digest"],
-        from_json(row["meta"]),
+        parsed(row["meta"]),
         row["occurred_at"],
         row["recorded_at"],
     )

@@ -6,11 +6,12 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from sqlalchemy import Column, MetaData, Table
 from sqlalchemy.dialects.postgresql import JSONB, dialect
 
 from kernel.domain.recorded import Recorded
+from kernel.storage.codec import parsed
 from kernel.storage.database import Connection
 
 Row = Mapping[str, Any]
@@ -111,7 +112,7 @@ class RowStatements:
 
     def row(self, record: Mapping[str, Any]) -> Row:
         return {
-            name: from_json(value) if name in self._json and value is not None else value
+            name: parsed(value) if name in self._json and value is not None else value
             for name, value in record.items()
         }
 

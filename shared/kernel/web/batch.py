@@ -45,7 +45,7 @@ class BatchItem(BaseModel):
 
 
 class BatchIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", cache_strings="keys")
 
     items: list[BatchItem] = Field(min_length=1, max_length=1000)
 

@@ -35,7 +35,7 @@ class MatchRequired(Refused):
 class CommandBody(BaseModel):
     """Base of every request body; `command()` makes the command that it stands for."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, cache_strings="keys")
 
     occurred_at: AwareDatetime | None = Field(
         None, description="when it happened, if not now", examples=["2026-03-02T09:30:00+08:00"]

@@ -12,12 +12,13 @@ from uuid import UUID
 from asyncpg import UndefinedTableError
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from sqlalchemy import Date, DateTime
 from sqlalchemy.dialects.postgresql import JSONB
 
 from kernel.domain.errors import Refused
 from kernel.storage.catalog import live_version
+from kernel.storage.codec import parsed
 from kernel.storage.views import Row, Rows
 from kernel.web.documents import Responses, read_responses
 from kernel.web.page_sql import Asked, Selection, statement
@@ -187,7 +188,7 @@ class ListRead:
         for name in self._dropped:
             del item[name]
         for name in self._json:
-            item[name] = None if item[name] is None else from_json(item[name])
+            item[name] = None if item[name] is None else parsed(item[name])
         if self.other is not None:
             item.update(self.other(row))
 

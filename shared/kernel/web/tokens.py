@@ -7,7 +7,9 @@ from hmac import compare_digest
 from typing import Any
 from uuid import UUID
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
+
+from kernel.storage.codec import parsed
 
 _MAC = 16
 
@@ -35,7 +37,7 @@ def verify(secret: bytes, purpose: str, token: str) -> Any:
     mac = keyed(secret, purpose, raw[_MAC:])
     if len(raw) <= _MAC or not compare_digest(mac, raw[:_MAC]):
         raise TokenInvalid(purpose)
-    return from_json(raw[_MAC:])
+    return parsed(raw[_MAC:])
 
 
 @dataclass(frozen=True, slots=True)
