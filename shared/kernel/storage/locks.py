@@ -1,4 +1,4 @@
-"""Nobody may keep the log's lock: whoever has stopped while holding it is cut off by those who wait."""
+"""Whoever has stopped while holding the log's lock, or one its holder waits for, is cut off by those who wait."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ import asyncpg
 import structlog
 
 from kernel.storage.database import Database
-from kernel.storage.log import LOG_LOCK
+from kernel.storage.log import ERASING_LOCK, LOG_LOCK
 
 log = structlog.get_logger()
 
@@ -17,7 +17,7 @@ _CUT = f"""
 SELECT holder.pid, holder.application_name, pg_terminate_backend(holder.pid)
 FROM pg_locks AS held JOIN pg_stat_activity AS holder ON holder.pid = held.pid
 WHERE held.locktype = 'advisory' AND held.granted
-  AND held.classid = 0 AND held.objid = {LOG_LOCK} AND held.objsubid = 1
+  AND held.classid = 0 AND held.objid IN ({LOG_LOCK}, {ERASING_LOCK}) AND held.objsubid = 1
   AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND holder.xact_start < clock_timestamp() - interval '3 seconds'
   AND holder.wait_event_type = 'Client' AND holder.wait_event IN ('ClientRead', 'ClientWrite')

@@ -14,6 +14,8 @@ from kernel.storage.codec import parsed
 from kernel.storage.database import Connection
 
 LOG_LOCK = 0x6C6F67
+# Taken alone by whoever erases, and shared by whoever fills a table beside the live one with what can still be read.
+ERASING_LOCK = 0x657261
 MOST_BYTES = 4 * 1024 * 1024
 
 # The settings go with the transaction, so that they hold behind a transaction pooler too.

@@ -1,6 +1,6 @@
 """Read models that are rows: a fact says what it does to its row, the kernel writes one upsert per view and batch."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -101,10 +101,7 @@ class RowStatements:
             f"ON CONFLICT (id) DO UPDATE SET {updates}"
         )
         self._delete = 'DELETE FROM "{}" WHERE id = ANY($1::uuid[])'
-        self._blank = ""
-        if view.person:
-            nulls = ", ".join(f'"{name}" = NULL' for name in view.person.blank)
-            self._blank = f'UPDATE "{{}}" SET {nulls} WHERE "{view.person.key}" = ANY($1::uuid[])'
+        self._person = view.person
 
     async def load(self, connection: Connection, table: str, keys: Iterable[UUID]) -> dict[UUID, Row | None]:
         found = await connection.fetch(self._load.format(table), list(keys))
@@ -126,9 +123,19 @@ class RowStatements:
         if gone:
             await connection.execute(self._delete.format(table), gone)
 
-    async def blank(self, connection: Connection, table: str, persons: Sequence[UUID]) -> None:
-        if self._blank:
-            await connection.execute(self._blank.format(table), list(persons))
+    def blanking(self, columns: Collection[str]) -> str:
+        """Empties what a person's rows say of them in a table with these columns; empty when nothing does."""
+        if self._person is None or self._person.key not in columns:
+            return ""
+        nulls = ", ".join(f'"{name}" = NULL' for name in self._person.blank if name in columns)
+        return f'UPDATE "{{}}" SET {nulls} WHERE "{self._person.key}" = ANY($1::uuid[])' if nulls else ""
+
+    async def blank(
+        self, connection: Connection, table: str, persons: Sequence[UUID], columns: Collection[str]
+    ) -> None:
+        """`columns` are the table's: of an earlier shape, it may have others than the view."""
+        if blanking := self.blanking(columns):
+            await connection.execute(blanking.format(table), list(persons))
 
     def _column(self, name: str, rows: Sequence[Row]) -> list[Any]:
         if name in self._json:

@@ -58,6 +58,14 @@ INSERT INTO person_keys (person_id, wrapped_key, shredded_at)
 SELECT person, NULL, now() FROM unnest($1::uuid[]) AS person
 ON CONFLICT (person_id) DO UPDATE SET wrapped_key = NULL, shredded_at = coalesce(person_keys.shredded_at, now())
 """
+_ALONE = f"SELECT pg_advisory_xact_lock({log.ERASING_LOCK})"
+# Every version that has a table: one being filled, and those that were live before, whatever columns they have.
+_VERSIONS = """
+SELECT view.name || '_' || view.version AS "table", view.name, array_agg(has.attname::text) AS columns
+FROM views AS view
+JOIN pg_attribute AS has ON has.attrelid = to_regclass(quote_ident(view.name || '_' || view.version))
+WHERE has.attnum > 0 AND NOT has.attisdropped GROUP BY view.name, view.version
+"""
 
 
 async def write(
@@ -89,17 +97,18 @@ async def write(
         live = await catalog.live(connection, decisions.head.epoch)
         await _views(connection, live.tables, decisions, recorded)
         if decisions.erased:
-            await erase(connection, live.tables, catalog.views, list(decisions.erased))
+            await erase(connection, catalog.views, list(decisions.erased))
     return recorded
 
 
-async def erase(
-    connection: Connection, tables: Mapping[str, str], views: Sequence[Rows], persons: Sequence[UUID]
-) -> None:
+async def erase(connection: Connection, views: Sequence[Rows], persons: Sequence[UUID]) -> None:
     """The key goes, the row stays, so that no new key is ever made; the columns of read models are emptied."""
+    await connection.execute(_ALONE)
     await connection.execute(_SHRED, persons)
-    for view in views:
-        await view.statements.blank(connection, tables[view.name], persons)
+    statements = {view.name: view.statements for view in views}
+    for row in await connection.fetch(_VERSIONS):
+        if row["name"] in statements:
+            await statements[row["name"]].blank(connection, row["table"], persons, row["columns"])
 
 
 def _seal(

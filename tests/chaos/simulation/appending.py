@@ -115,6 +115,20 @@ def append(tx: Transaction, events: Sequence[dict[str, Any]]) -> list[Row]:
     return picked("event_id position recorded_at", events)
 
 
+@on(writes._ALONE)
+def alone(_: Transaction) -> int:
+    """No view of rows is made again here, so that nobody shares this lock."""
+    return 0
+
+
+@on(writes._VERSIONS)
+def versions(tx: Transaction) -> list[Row]:
+    return [
+        {"table": f"{view.name}_1", "name": view.name, "columns": view.statements.names}
+        for view in (cards, lines)
+    ]
+
+
 @on(writes._SHRED)
 def shred(tx: Transaction, persons: Sequence[UUID]) -> int:
     for person in persons:
@@ -174,7 +188,7 @@ def _view(view: Rows) -> None:
     if person is None:
         return
 
-    @on(said._blank.format(table))
+    @on(said.blanking(said.names).format(table))
     def blank(tx: Transaction, persons: Sequence[UUID]) -> int:
         rows = [row for row in tx.rows(table) if row[person.key] in persons]
         for row in rows:
