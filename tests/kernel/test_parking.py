@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
+from kernel.messaging import unparking
 from kernel.messaging.cells import Cells, Heard
 from kernel.messaging.parking import all_parked
 from kernel.messaging.projecting import BEHIND, Projection
@@ -27,6 +28,7 @@ from kernel.testing.toy import NoteGrew, NoteTaken
 from tests.kernel.model_source import START, STREAMS
 from tests.kernel.toys import ADA, BOB
 
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 POISON, FLOOD, NUL, NOBODY = 666, 2**62, 777, 404
 
 
@@ -69,8 +71,8 @@ counts.attach(metadata)
 class Hearing:
     def __init__(self, database: Database) -> None:
         self.database = database
-        received = Received({"toy": Contracts("toy", NoteTaken | NoteGrew)})
-        self.projection = Projection(database, received, [sums, counts], ZoneInfo("Asia/Shanghai"))
+        self.received = Received({"toy": Contracts("toy", NoteTaken | NoteGrew)})
+        self.projection = Projection(database, self.received, [sums, counts], SHANGHAI)
         self._position = 0
 
     async def hear(self, *said: tuple[UUID, Any]) -> None:
@@ -187,6 +189,24 @@ async def test_what_a_view_cannot_take_back_is_read_as_a_whole_and_parked_as_bef
     assert await hearing.cell("sums") == [3, 10]
     assert await hearing.parked() == [(BOB, 2, False)]
     assert await hearing.cell("counts") == [4]
+
+
+async def test_what_is_released_is_released_slice_by_slice_and_what_still_fails_stays(
+    hearing: Hearing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unparking, "_MOST_STREAMS", 2)
+    for stream in STREAMS[:5]:
+        await hearing.hear((stream, 1), (stream, POISON), (stream, 2))
+    await hearing.hear((ADA, NOBODY), (ADA, 1))
+    mended = replace(sums, project=lambda state, heard: Sum((*state.by, heard.fact.by)))
+    projection = Projection(hearing.database, hearing.received, [mended, counts], SHANGHAI)
+    assert await unparking.unpark(hearing.database, projection, hearing.received, "sums") == 10
+    assert await hearing.sums() == dict.fromkeys(STREAMS[:5], f"[1, {POISON}, 2]")
+    assert await hearing.cell("sums") == [15, 5 * (1 + POISON + 2)]
+    assert [stream for stream, _, _ in await hearing.parked()] == [ADA, ADA]
+    # Whoever kept the view has to ask the table again: what was released is in it.
+    await hearing.hear((STREAMS[0], 3))
+    assert (await hearing.sums())[STREAMS[0]] == f"[1, {POISON}, 2, 3]"
 
 
 async def test_of_a_writer_that_loses_its_connection_nothing_is_doubled(hearing: Hearing) -> None:

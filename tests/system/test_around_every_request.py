@@ -49,6 +49,9 @@ async def test_the_frameworks_own_errors_are_problem_documents_too(
     assert "GET" in answer.headers["Allow"]
     assert code_of(await client.get("/v1/feed?limit=many", headers=headers)) == (422, "VALIDATION_FAILED")
     assert code_of(await client.get("/v1/feed?colour=red", headers=headers)) == (422, "VALIDATION_FAILED")
+    for wrong in ("after=9223372036854775808", "after=5&timeout=nan", "timeout=inf"):
+        assert code_of(await client.get(f"/v1/feed?{wrong}", headers=headers)) == (422, "VALIDATION_FAILED")
+    assert (await client.get("/v1/feed?after=9223372036854775807", headers=headers)).status_code == 200
 
 
 async def test_a_problem_names_the_request_and_its_trace(client: httpx.AsyncClient) -> None:

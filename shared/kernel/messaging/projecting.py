@@ -90,17 +90,16 @@ class Projection:
         if any(not row["parameters"] for row in rows.values()):
             await connection.execute(_SETTLE, str(self._zone))
             rows = {row["name"]: row for row in await connection.fetch(_LIVE)}
-        writers = []
+        writers = {}
         for view in self._views:
             row = rows.get(view.name)
             if row is None or row["shape"] != view.shape or row["parameters"] != str(self._zone):
                 raise ViewNotUsable(f"view {view.name} needs `crm rebuild {view.name}`")
             # Another epoch: another version, or the same one that someone else has written to.
             key = (view.name, row["version"], row["epoch"])
-            if key not in self._writers:
-                self._writers[key] = CellWriter(view, row["version"], self._zone)
-            writers.append(self._writers[key])
-        return writers
+            writers[key] = self._writers.get(key) or CellWriter(view, row["version"], self._zone)
+        self._writers = writers
+        return list(writers.values())
 
     async def _withdraw(
         self,

@@ -21,6 +21,7 @@ log = structlog.get_logger()
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 DEVELOPMENT_KEY = "development"
 _REMEMBERED = 10_000
+_SILENT = "The issuer of tokens does not answer."
 _REFETCH_AFTER = 300.0
 _AGAIN_AFTER_FAILURE = 1.0
 
@@ -54,6 +55,7 @@ class Authenticator:
         self._settings = settings
         self._keys: dict[str, jwt.PyJWK] = {}
         self._not_before = 0.0
+        self._silent = False
         self._fetching = asyncio.Lock()
         self._remembered: OrderedDict[str, Principal] = OrderedDict()
 
@@ -104,6 +106,8 @@ class Authenticator:
                 if kid not in self._keys and time.monotonic() > self._not_before:
                     await self._fetch()
         if kid not in self._keys:
+            if self._silent:
+                raise Unavailable(_SILENT)
             raise jwt.InvalidKeyError("unknown key")
         if kid.startswith(DEVELOPMENT_KEY) and self._settings.environment != "development":
             raise jwt.InvalidKeyError("development keys are for development alone")
@@ -116,7 +120,9 @@ class Authenticator:
             found = jwt.PyJWKSet.from_json(await self._document())
         except (httpx.HTTPError, OSError, ValueError, jwt.PyJWKSetError) as error:
             log.warning("issuer_unreachable", error=repr(error))
-            raise Unavailable("The issuer of tokens does not answer.") from None
+            self._silent = True
+            raise Unavailable(_SILENT) from None
+        self._silent = False
         self._keys = {key.key_id or "": key for key in found.keys}
         if self._settings.jwks_url:
             self._not_before = time.monotonic() + _REFETCH_AFTER

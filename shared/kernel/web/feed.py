@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from starlette.responses import Response
 
@@ -23,6 +23,8 @@ router = APIRouter()
 
 MEDIA_TYPE = "application/cloudevents-batch+json"
 MOST_RECORDS = 5000
+# The highest position that a log can have.
+LAST = 2**63 - 1
 _LOOK_AGAIN = 0.25
 PATH = "/v1/feed"
 READERS = frozenset((Role.SERVICE, Role.ADMIN))
@@ -43,10 +45,10 @@ class FeedQuery(BaseModel):
 
     last_event_id: str | None = None
     incarnation: UUID | None = None
-    after: int = 0
+    after: int = Field(0, le=LAST)
     limit: int = 1000
     types: str = ""
-    timeout: float = 0
+    timeout: float = Field(0, allow_inf_nan=False, description="seconds to wait for a record")
     include_past: bool = False
 
 
