@@ -17,7 +17,12 @@ BACKUP = "_backup"
 CATCHING_UP = 30.0
 # Between the backup and its restore commands are acknowledged that the restore takes back.
 BETWEEN = (3.0, 8.0)
-VIEWS = ("pipelines", "deals", "customers", "complaints", "orders")
+VIEWS = {
+    "contacts": ("contact_directory", "company_directory"),
+    "opportunities": ("opportunity_pipeline", "pipeline_directory", "order_listing"),
+    "service-desk": ("complaint_queue",),
+    "analytics": ("pipelines", "deals", "customers", "complaints", "orders"),
+}
 _TRIES, _PAUSE = 100, 0.1
 _MIGRATION_TRIES = 20
 
@@ -100,9 +105,12 @@ async def operate(world: World, service: str, *words: str) -> str:
     return done.stdout
 
 
-async def rebuild(world: World, random: Random) -> Healed:
-    await operate(world, "analytics", "rebuild", "analytics", random.choice(VIEWS))
-    return Healed(time.monotonic())
+def rebuilding(service: str) -> Fault:
+    async def rebuild(world: World, random: Random) -> Healed:
+        await operate(world, service, "rebuild", service, random.choice(VIEWS[service]))
+        return Healed(time.monotonic())
+
+    return rebuild
 
 
 async def poisoned(world: World, random: Random) -> Healed:

@@ -47,7 +47,13 @@ def _of_disks() -> list[Kind]:
 
 def _of_data() -> list[Kind]:
     return [
-        Kind("rebuild a view", faults_data.rebuild, 1.0, frozenset(["analytics"]), overlaps=False),
+        Kind(
+            "rebuild a view",
+            faults_data.rebuilding("analytics"),
+            1.0,
+            frozenset(["analytics"]),
+            overlaps=False,
+        ),
         Kind("a record that a view cannot take", faults_data.poisoned, 1.0, POSTGRES, overlaps=False),
         *(
             kind
@@ -55,6 +61,7 @@ def _of_data() -> list[Kind]:
             for kind in (
                 Kind("restore a backup", faults_data.restoring(service), 0.25, POSTGRES, overlaps=False),
                 Kind("migrate", faults_data.migrating(service), 0.4, POSTGRES, overlaps=False),
+                Kind("rebuild a read model", faults_data.rebuilding(service), 0.4, POSTGRES, overlaps=False),
             )
         ),
     ]
