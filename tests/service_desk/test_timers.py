@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 
 import asyncpg
 import httpx
@@ -86,6 +87,15 @@ async def test_a_missed_reply_is_told_once_with_its_due_time(own_url: str, datab
         ]
         await asyncio.sleep(A_WHILE)
         assert await told(database, made["id"]) == 1
+
+
+async def test_a_reply_that_came_in_time_and_is_told_after_the_timer_was_not_missed(own_url: str) -> None:
+    async with desk(own_url) as client:
+        made = await register(client, occurred_at=LONG_AGO)
+        await until_overdue(client, made["id"])
+        said = datetime.fromisoformat(made["reply_due_at"]) - timedelta(hours=1)
+        replied = await step(client, made["id"], "send-first-reply", occurred_at=said.isoformat())
+        assert (replied["reply_missed"], replied["overdue"]) == (False, False)
 
 
 async def test_a_restart_tells_it_no_second_time(own_url: str, database: Connection) -> None:
