@@ -12,6 +12,7 @@ import pytest
 from fastapi import APIRouter
 from kernel.testing.fixtures import api
 from kernel.testing.toy import cards, note
+from kernel.web import paging
 from kernel.web.app import create_app
 from kernel.web.auth import Role
 from kernel.web.paging import ListQuery, ListRead
@@ -46,7 +47,8 @@ listed = ListRead(
     item=Item,
     summary="List notes",
 )
-reads = show(router, [listed])
+elsewhere = replace(listed, id="notes.elsewhere", path="/v1/elsewhere")
+reads = show(router, [listed, elsewhere])
 
 
 class Notes:
@@ -147,8 +149,28 @@ async def test_a_cursor_belongs_to_one_query_and_one_caller(notes: Notes) -> Non
     assert await refused(cursor, title="a") == "CURSOR_MISMATCH"
     for altered in ("A" + cursor[1:], cursor[:-8], cursor[:20], "ä", "x", "A" * 60):
         assert await refused(altered) == "CURSOR_INVALID"
+    answer = await notes.client.get("/v1/elsewhere", params={"cursor": cursor})
+    assert (answer.status_code, answer.json()["code"]) == (400, "CURSOR_MISMATCH")
     # Another size of page is the same query.
     assert len((await notes.page(limit=1, cursor=cursor))["items"]) == 1
+
+
+async def test_the_total_of_all_pages_is_said_when_asked_for(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await notes.add(random.Random(4), 7)
+    assert not {"total", "total_is_exact"} & set(await notes.page(limit=2))
+    page = await notes.page(limit=2, include="total")
+    assert (len(page["items"]), page["total"], page["total_is_exact"]) == (2, 7, True)
+    following = await notes.page(limit=2, include="total", cursor=page["next_cursor"])
+    assert (following["total"], following["total_is_exact"]) == (7, True)
+    title = page["items"][0]["title"]
+    same = await notes.page(title=title, include="total")
+    assert same["total"] == len(same["items"]) < 7
+    assert (await notes.page(title="nowhere", include="total"))["total"] == 0
+    monkeypatch.setattr(paging, "MOST_COUNTED", 5)
+    page = await notes.page(limit=2, include="total")
+    assert (page["total"], page["total_is_exact"]) == (5, False)
 
 
 async def test_an_item_says_ids_and_times_as_every_other_answer_does(notes: Notes) -> None:

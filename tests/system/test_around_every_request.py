@@ -134,6 +134,11 @@ async def test_a_page_of_the_front_end_may_send_and_see_what_it_needs(client: ht
     allowed = await client.options("/v1/feed", headers=asked)
     assert allowed.status_code == 200
     assert allowed.headers["Access-Control-Allow-Origin"] == FRONT_END
+    elsewhere = {**asked, "Origin": "https://elsewhere.example"}
+    refused = await client.options("/v1/companies", headers=elsewhere)
+    assert code_of(refused) == (400, "PREFLIGHT_REFUSED")
+    assert refused.json()["request_id"] == refused.headers["Request-Id"]
+    assert "Access-Control-Allow-Origin" not in refused.headers
     answer = await client.get("/v1/feed", headers={"Origin": FRONT_END})
     exposed = {name.strip() for name in answer.headers["Access-Control-Expose-Headers"].split(",")}
     needed = "ETag Location Link Request-Id Retry-After Consistency-Token Idempotency-Replayed Projection-Lag"

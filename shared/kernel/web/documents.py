@@ -34,7 +34,7 @@ class ProblemDocument(BaseModel):
 
 _HEADERS = {
     "Idempotency-Key": (
-        "Makes a repeat of this request harmless: same key, same answer.",
+        "Makes a repeat of this request harmless: same key, same answer, for 72 hours.",
         {"type": "string", "minLength": 8, "maxLength": 255, "pattern": "^[!-~]+$"},
         "0d6cbb9e-8b3b-4d8f-9f8e-2f5a4c8b1a77",
     ),

@@ -1,6 +1,5 @@
 """Around every request, in one visible place: ids, size limit, authentication, failures, metrics."""
 
-import os
 import time
 from functools import cache
 from re import compile as regex
@@ -14,7 +13,7 @@ from kernel.runtime.logs import told
 from kernel.web.auth import Authenticator, Unauthenticated
 from kernel.web.faults import TooLarge, described
 from kernel.web.problems import Described
-from kernel.web.requests import Trace
+from kernel.web.requests import Trace, new_trace
 
 log = structlog.get_logger()
 
@@ -103,13 +102,12 @@ def _bearer(headers: dict[bytes, bytes]) -> str:
 
 
 def _trace(headers: dict[bytes, bytes]) -> Trace:
-    fresh = os.urandom(36).hex()
     given = headers.get(b"traceparent")
     if given:
         found = _TRACEPARENT.match(given.decode("latin-1"))
         if found and int(found[1], 16):
-            return Trace(fresh[48:], found[0])
-    return Trace(fresh[48:], f"00-{fresh[:32]}-{fresh[32:48]}-00")
+            return new_trace(found[0])
+    return new_trace()
 
 
 def _limited(receive: Receive, limit: int) -> Receive:

@@ -41,18 +41,35 @@ def statement(selection: Selection, version: int, asked: Asked) -> str:
     columns = ", ".join(map(_selected, selection.columns))
     column = asked.sort.lstrip("-")
     descending = asked.sort.startswith("-") != asked.backwards
-    conditions = [f"(SELECT version FROM views WHERE name = $1 AND live) = {version}", VISIBLE[asked.scope]]
-    conditions += [selection.conditions.get(name, f'listed."{name}" = {{}}') for name in asked.filters]
+    conditions = [f"(SELECT version FROM views WHERE name = $1 AND live) = {version}"]
+    conditions += _conditions(selection, asked)
     if asked.follows:
         conditions.append(f'(listed."{column}", listed.id) {"<" if descending else ">"} ({{}}, {{}})')
-    where = " AND ".join(conditions)
-    where = where.format(*(f"${n}" for n in range(2, 2 + where.count("{}"))))
+    where = _numbered(conditions, 2)
     direction = "DESC" if descending else "ASC"
     return (
         f"""SELECT {columns}, '"v' || version || '"' AS etag """
         f'FROM "{selection.view.table(version).name}" AS listed WHERE {where} '
         f'ORDER BY listed."{column}" {direction}, listed.id {direction} LIMIT {asked.most}'
     )
+
+
+@lru_cache(maxsize=1024)
+def counting(selection: Selection, version: int, asked: Asked) -> str:
+    """How many there are on all pages, up to `most`. Its parameters: the permission's and the filters'."""
+    where = _numbered(_conditions(selection, asked), 1)
+    table = selection.view.table(version).name
+    return f'SELECT count(*) FROM (SELECT FROM "{table}" AS listed WHERE {where} LIMIT {asked.most}) AS found'
+
+
+def _conditions(selection: Selection, asked: Asked) -> list[str]:
+    named = [selection.conditions.get(name, f'listed."{name}" = {{}}') for name in asked.filters]
+    return [VISIBLE[asked.scope], *named]
+
+
+def _numbered(conditions: Sequence[str], first: int) -> str:
+    where = " AND ".join(conditions)
+    return where.format(*(f"${n}" for n in range(first, first + where.count("{}"))))
 
 
 def _selected(column: Column[Any]) -> str:

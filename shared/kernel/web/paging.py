@@ -1,11 +1,11 @@
 """Lists: keyset pages over (sort column, id), with signed cursors that belong to one query."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 from hashlib import sha256
-from typing import Annotated, Any, Generic, TypeVar, get_args
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from kernel.storage.catalog import live_version
 from kernel.storage.codec import parsed
 from kernel.storage.views import Row, Rows
 from kernel.web.documents import Responses, read_responses
-from kernel.web.page_sql import Asked, Selection, statement
+from kernel.web.page_sql import Asked, Selection, counting, statement
 from kernel.web.policy import seen_as
 from kernel.web.reads import PRIVATE
 from kernel.web.requests import Answer, Call, json_headers, parsed_query, query_pairs
@@ -29,6 +29,7 @@ from kernel.web.tokens import TokenInvalid, sign, verify
 
 Item = TypeVar("Item", bound=BaseModel)
 MOST_ITEMS = 200
+MOST_COUNTED = 10_000
 
 
 class CursorRefused(Refused):
@@ -43,16 +44,19 @@ class ListQuery(BaseModel):
     limit: int = Field(50, ge=1, description="at most 200; more is taken as 200")
     cursor: str | None = None
     sort: str = "-created_at"
+    include: Literal["total"] | None = Field(None, description=f"the total, counted up to {MOST_COUNTED:,}")
 
     def filters(self) -> dict[str, Any]:
         """What is asked for, by the name of the filter."""
-        return self.model_dump(exclude={"limit", "cursor", "sort"}, exclude_none=True, mode="json")
+        return self.model_dump(exclude={"limit", "cursor", "sort", "include"}, exclude_none=True, mode="json")
 
 
 class Page(BaseModel, Generic[Item]):
     items: list[Item]
     next_cursor: str | None
     prev_cursor: str | None
+    total: int | None = Field(None, description="of all pages; only with `include=total`")
+    total_is_exact: bool | None = Field(None, description="false: there are more than `total`")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -101,12 +105,12 @@ class ListRead:
         said = query_pairs(call)
         query = parsed_query(self.query, said)
         filters = query.filters()
-        digest = sha256(to_json([filters, call.principal.sub])).hexdigest()[:16]
+        digest = sha256(to_json([self.id, filters, call.principal.sub])).hexdigest()[:16]
         after, backwards = _place(call, query, digest)
         limit = min(query.limit, MOST_ITEMS)
         asked = Asked(limit + 1, tuple(filters), scope, query.sort, after is not None, backwards)
-        values = [*seen_as(call.principal, scope), *filters.values(), *self._bound(query, after)]
-        rows = await self._rows(call, asked, values)
+        named = [*seen_as(call.principal, scope), *filters.values()]
+        rows = await self._rows(call, asked, [*named, *self._bound(query, after)])
         more, rows = len(rows) > limit, rows[:limit]
         if backwards:
             rows.reverse()
@@ -115,7 +119,10 @@ class ListRead:
         next_cursor = _cursor(call, query.sort, rows[-1], digest, backwards=False) if following else None
         prev_cursor = _cursor(call, query.sort, rows[0], digest, backwards=True) if preceding else None
         items = self._items(rows)
-        content = to_json({"items": items, "next_cursor": next_cursor, "prev_cursor": prev_cursor})
+        page = {"items": items, "next_cursor": next_cursor, "prev_cursor": prev_cursor}
+        if query.include:
+            page |= await self._total(call, replace(asked, most=MOST_COUNTED + 1), named)
+        content = to_json(page)
         headers = [*json_headers(content), PRIVATE]
         if next_cursor:
             other = [(name, value) for name, value in said if name != "cursor"]
@@ -157,6 +164,13 @@ class ListRead:
                     if gone:
                         raise gone
                     return rows
+
+    async def _total(self, call: Call, asked: Asked, values: Sequence[Any]) -> Mapping[str, Any]:
+        """In the version that the page was found in."""
+        version = call.node.catalog.shown[self.view.name]
+        async with call.node.database.reading() as connection:
+            found = await connection.fetchval(counting(self._selection, version, asked), *values)
+        return {"total": min(found, MOST_COUNTED), "total_is_exact": found <= MOST_COUNTED}
 
     @cached_property
     def _selection(self) -> Selection:
@@ -201,7 +215,9 @@ def _place(call: Call, query: ListQuery, filters: str) -> tuple[Sequence[Any] | 
     except (TokenInvalid, ValueError, TypeError):
         raise CursorRefused("The cursor was altered, or was not made here.") from None
     if sort != query.sort or of != filters:
-        raise CursorRefused("The cursor was made for other filters or another sort.", code="CURSOR_MISMATCH")
+        raise CursorRefused(
+            "The cursor was made for another list, other filters or another sort.", code="CURSOR_MISMATCH"
+        )
     return after, backwards
 
 

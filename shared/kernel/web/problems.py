@@ -28,6 +28,9 @@ PROBLEMS: dict[str, Problem] = {
     "MALFORMED_HEADER": Problem(
         400, "A header is malformed", "A header's value does not have the documented form."
     ),
+    "PREFLIGHT_REFUSED": Problem(
+        400, "A browser may not ask this", "The page's origin is not among those that this service allows."
+    ),
     "IDEMPOTENCY_KEY_REQUIRED": Problem(
         400,
         "Idempotency-Key is required",

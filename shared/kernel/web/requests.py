@@ -1,5 +1,6 @@
 """What a route knows of its request: one async dependency reads all headers, because each further one costs."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
@@ -34,6 +35,11 @@ class Trace:
     @property
     def trace_id(self) -> str:
         return self.traceparent.split("-")[1]
+
+
+def new_trace(traceparent: str | None = None) -> Trace:
+    fresh = os.urandom(36).hex()
+    return Trace(fresh[48:], traceparent or f"00-{fresh[:32]}-{fresh[32:48]}-00")
 
 
 @dataclass(slots=True)
