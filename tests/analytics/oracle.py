@@ -61,6 +61,12 @@ def funnel(histories: Iterable[Dealt], zone: ZoneInfo, ask: Ask) -> Count:
     return +count
 
 
+def share(part: int, whole: int, ask: Ask, breakdown: str) -> float | None:
+    """What part of a row's deals got so far, where they are the same deals; else there is no such part."""
+    same = breakdown not in ("owner", "team") or ask.attribution in ("entry", "current")
+    return part / whole if same and whole else None
+
+
 def values_of(created: deals.OpportunityCreated, owner: UUID | None) -> dict[str, str]:
     return {"all": "", "owner": str(owner or ""), "source": created.source or ""}
 

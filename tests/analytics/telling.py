@@ -144,6 +144,11 @@ class Teller:
         await self.projection.apply(new, withdrawals, checkpoint)
         self.bookmarks |= moved
 
+    async def age(self, by: timedelta) -> None:
+        """As if all that was heard so far had been heard so much earlier."""
+        async with self.database.driver() as connection:
+            await connection.execute("UPDATE received SET received_at = received_at - $1::interval", by)
+
     async def complete(self, source: str, position: int) -> None:
         """The source says that there is nothing more up to this position."""
         moved = {(source, FEED_PARTITION): Bookmark(INCARNATION, position, None, COMPLETE_AT)}

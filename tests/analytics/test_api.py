@@ -1,6 +1,7 @@
 """Figures over HTTP: the same from cells, states and log; each says how it was counted; who may not, may not."""
 
 from collections import Counter
+from itertools import pairwise
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -107,6 +108,7 @@ async def test_an_answer_names_how_it_was_counted(teller: Teller, analyst: httpx
     ("reached", "at_step", "Asia/Shanghai"),
     ("touched", "entry", "Asia/Kathmandu"),
     ("strict", "current", "America/New_York"),
+    ("strict", "at_step", "UTC"),
 ])  # fmt: skip
 @pytest.mark.parametrize("breakdown", ["all", "owner", "source"])
 async def test_the_funnel_is_what_a_plain_count_finds(
@@ -130,6 +132,19 @@ async def test_the_funnel_is_what_a_plain_count_finds(
     # A won deal has reached every place, also those that this pipeline does not have.
     kept = {f"n{place + 1}" for place in range(len(STAGES))} | {"entered", "mature", "won", "lost"}
     assert +found == Counter({key: n for key, n in counted.items() if key[1] in kept})
+    for row in body["rows"]:
+        assert row["win_rate"] == oracle.share(
+            counted[row["value"], "won"], counted[row["value"], "mature"], ask, breakdown
+        )
+        steps = [counted[row["value"], f"n{place + 1}"] for place in range(len(STAGES))]
+        entered = counted[row["value"], "entered"]
+        assert [step["from_first"] for step in row["steps"]] == [
+            oracle.share(n, entered, ask, breakdown) for n in steps
+        ]
+        assert [step["from_previous"] for step in row["steps"]] == [
+            None,
+            *[oracle.share(n, before, ask, breakdown) for before, n in pairwise(steps)],
+        ]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -313,9 +328,12 @@ async def test_every_figure_is_described_with_an_example_and_its_headers(analyst
     for path in ("/v1/funnel", "/v1/retention", "/v1/service", "/v1/sales", "/v1/pipelines"):
         operation = document["paths"][path]["get"]
         names = {parameter["name"] for parameter in operation["parameters"]}
-        assert {"as_of_position", "Consistency-Token", "Prefer"} <= names
+        assert {"as_of_position", "as_of_time", "Consistency-Token", "Prefer"} <= names
         assert {"400", "401", "403", "404", "422", "503"} <= operation["responses"].keys()
     schemas = document["components"]["schemas"]
     assert not [name for name in schemas if "__" in name]
     assert schemas["FunnelCohortOut"]["properties"]["period"]
     assert schemas["StepOut"]["properties"]["n"]["examples"] == [150]
+    for name in ("from_previous", "from_first", "from_milestone", "benchmark"):
+        assert "null" in schemas["StepOut"]["properties"][name]["description"]
+    assert schemas["SalesOut"]["properties"]["as_of_time"]["description"]

@@ -27,7 +27,7 @@ from kernel.web.tokens import sign
 from starlette.responses import Response
 
 from tests.analytics.pages import Html
-from tests.analytics.showcase import PEOPLE, PIPELINE, showcase
+from tests.analytics.showcase import PEOPLE, PIPELINE, STAGES, showcase
 from tests.analytics.telling import Teller
 from tests.analytics.test_api import asked
 
@@ -340,8 +340,86 @@ async def test_an_earlier_position_is_kept_in_the_links(visitor: httpx.AsyncClie
     page = await seen(visitor, "/console/funnel?as_of_position=50&lang=en")
     assert "These are the figures as they were at an earlier position." in page.text
     assert page.links["Retention"] == "/console/retention?lang=en&as_of_position=50"
-    assert page.links["50"] == "/console/funnel?as_of_position=50&lang=en"
+    again = page.links["50"]
+    assert re.fullmatch(r"/console/funnel\?as_of_position=50&lang=en&as_of_time=[^&]+Z", again)
     assert page.links["Show them as of now"] == "/console/funnel?lang=en"
+    page = await seen(visitor, again)
+    at = again.partition("&as_of_time=")[2]
+    assert page.links["Retention"] == f"/console/retention?lang=en&as_of_position=50&as_of_time={at}"
+    assert page.links["50"] == again
+    assert page.links["Show them as of now"] == "/console/funnel?lang=en"
+
+
+@pytest.mark.usefixtures("told")
+async def test_the_link_under_the_position_shows_the_same_figures_whatever_is_told_later(
+    teller: Teller, visitor: httpx.AsyncClient
+) -> None:
+    await teller.age(timedelta(days=40))
+    before: dict[str, tuple[Html, list[str]]] = {}
+    for path in [*PAGES, "/console/funnel?window_days=30"]:
+        page = await seen(visitor, path)
+        before[page.links[str(await teller.position())]] = page, days(await visitor.get(path))
+    newer = public.PipelineDefined(pipeline_id=PIPELINE, pipeline_version=2, name="N", stages=(STAGES[0],))
+    await teller.tell([(newer, datetime.now(UTC))])
+    for link, (page, period) in before.items():
+        again, answer = await seen(visitor, link), await visitor.get(link)
+        for name in page.tables.keys() - {"sources"}:
+            assert again.tables[name] == page.tables[name], (link, name)
+        assert days(answer) == period
+        hidden = re.findall(r'type="hidden" name="(\w+)"', answer.text)
+        assert hidden == (["as_of_position", "as_of_time"] if period else [])
+
+
+def days(answer: httpx.Response) -> list[str]:
+    """The period that the page's form shows."""
+    return re.findall(r'name="(?:from|to)" type="\w+" value="([^"]+)"', answer.text)
+
+
+@pytest.mark.usefixtures("told")
+async def test_columns_are_the_stages_of_the_version_that_was_asked_for(
+    teller: Teller, visitor: httpx.AsyncClient, analyst: httpx.AsyncClient
+) -> None:
+    shorter = public.PipelineDefined(
+        pipeline_id=PIPELINE, pipeline_version=2, name="Shorter", stages=(STAGES[0], STAGES[-1])
+    )
+    await teller.tell([(shorter, datetime.now(UTC))])
+    for version, stages in ((1, STAGES), (2, [STAGES[0], STAGES[-1]])):
+        query = f"breakdown=owner&pipeline_version={version}"
+        table = (await seen(visitor, f"/console/funnel?{query}&lang=en")).tables["parts"]
+        named = ["Owner", "Entered", *[stage.name for stage in stages], "Won", "Win rate"]
+        assert table.columns == named
+        assert {len(row) for row in table.rows} == {len(named)}
+        file = (await visitor.get(f"/console/funnel/parts.csv?{query}&lang=en")).content.decode("utf-8-sig")
+        rows = list(csv.reader(io.StringIO(file)))
+        assert rows[0] == named
+        answer = await asked(analyst, "/v1/funnel", breakdown="owner", pipeline_version=version)
+        assert [row[:-1] for row in rows[1:]] == [
+            [
+                row["value"],
+                str(row["entered"]),
+                *[str(step["n"]) for step in row["steps"]],
+                str(row["won"]),
+            ]
+            for row in answer["rows"]
+        ]
+
+
+@pytest.mark.usefixtures("told")
+async def test_by_owner_a_share_is_shown_only_where_one_owner_has_both_numbers(
+    visitor: httpx.AsyncClient,
+) -> None:
+    hint = "Shares need one owner for all steps: choose the owner at the entry or the present one."
+    for breakdown in ("owner", "team"):
+        page = await seen(visitor, f"/console/funnel?breakdown={breakdown}&lang=en")
+        assert {row[-1] for row in page.tables["parts"].rows} == {"–"}
+        assert hint in " ".join(page.text)
+        assert "attribution" in page.controls
+        page = await seen(visitor, f"/console/funnel?breakdown={breakdown}&attribution=entry&lang=en")
+        assert "–" not in {row[-1] for row in page.tables["parts"].rows}
+        assert hint not in " ".join(page.text)
+    page = await seen(visitor, "/console/funnel?breakdown=source&lang=en")
+    assert "–" not in {row[-1] for row in page.tables["parts"].rows}
+    assert "attribution" not in page.controls
 
 
 @pytest.mark.usefixtures("told")

@@ -1,17 +1,27 @@
 """Whatever deals do and however it is heard, the cells are what a plain count finds."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from random import Random
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from analytics.funnel.cells import FIRST_STEP, KEPT, MOST_STAGES, Attribution, Mode, Terms, contribute
+from analytics.funnel.cells import (
+    FIRST_STEP,
+    KEPT,
+    MOST_STAGES,
+    Attribution,
+    Dimension,
+    Mode,
+    Terms,
+    contribute,
+)
 from analytics.funnel.deal import BLANK, Deal, DealFact, as_at, key, project
-from analytics.funnel.semantics import cells_of
-from analytics.semantics import Cells
+from analytics.funnel.semantics import cells_of, funnel
+from analytics.semantics import Cells, Period
 from contracts import opportunities as public
+from contracts.opportunities import Stage
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
@@ -130,6 +140,26 @@ def test_no_later_step_has_more_deals_than_an_earlier_one(
             assert mature >= won + lost
             assert all(earlier >= later for earlier, later in pairwise(steps))
             assert window is not None or won <= steps[-1]
+
+
+@given(
+    deal_histories(),
+    st.sampled_from(["reached", "touched", "strict"]),
+    st.sampled_from(["at_step", "entry", "current"]),
+    st.sampled_from(["all", "owner", "team", "source"]),
+)
+def test_no_share_of_those_that_entered_is_more_than_all_of_them(
+    histories: Histories, mode: Mode, attribution: Attribution, breakdown: Dimension
+) -> None:
+    terms = Terms(mode=mode, attribution=attribution, dimensions=(breakdown,))
+    found = cells_of(folded(histories), ZoneInfo("UTC"), terms)
+    stages = [Stage(stage_id=stage, name=stage, milestone=None) for stage in STAGES]
+    ever = Period(date(2000, 1, 1), date(2100, 1, 1))
+    for pipeline in PIPELINES:
+        answer = funnel(found, pipeline, stages, ever, ZoneInfo("UTC"), breakdown=breakdown, terms=terms)
+        for row in answer.rows:
+            shares = [row.win_rate, *[step.from_first for step in row.steps]]
+            assert all(share is None or share <= 1 for share in shares)
 
 
 @given(deal_history(PIPELINES[0]), zones, st.sampled_from(OWNERS), times, times)

@@ -1,12 +1,13 @@
 """The funnel's rules, each with an example."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from analytics.funnel.cells import Terms, contribute
+from analytics.funnel.cells import Attribution, Dimension, Terms, contribute
 from analytics.funnel.deal import BLANK, as_at, project
-from analytics.funnel.semantics import cells_of, closed, funnel, snapshot
+from analytics.funnel.semantics import FunnelRow, cells_of, closed, funnel, snapshot
 from contracts import opportunities as public
 from contracts.opportunities import Stage
 
@@ -104,6 +105,43 @@ def test_each_step_is_credited_to_whoever_owned_the_deal_then() -> None:
     backdated = contribute(project(handed_over, heard([(entered(2, 3), may(2))])[0]), SHANGHAI)
     assert [key[4] for key in backdated if key[:3] == ("cohort", str(PIPELINE), "owner")] == [str(ADA)]
     assert [each.value for each in snapshot(cells, PIPELINE, STAGES, breakdown="owner").rows] == [str(GRACE)]
+
+
+def test_there_is_no_share_between_the_deals_of_two_owners() -> None:
+    """Ada's deal is won by Grace, who has one of her own too: two of one would be 200 %."""
+    handed_over = deal((entered(0), may(1)), (reassigned(DEAL, GRACE), may(3)), (won(), may(5)))
+    own = BLANK
+    for record in heard([(replace(CREATED, owner_id=GRACE), may(1)), (won(), may(5))]):
+        own = project(own, record)
+
+    def rows(breakdown: Dimension, attribution: Attribution) -> tuple[FunnelRow, ...]:
+        terms = Terms(attribution=attribution, dimensions=(breakdown,))
+        counted = cells_of([handed_over, own], SHANGHAI, terms)
+        return funnel(
+            counted,
+            PIPELINE,
+            STAGES,
+            MAY,
+            SHANGHAI,
+            breakdown=breakdown,
+            terms=terms,
+            benchmarks=BENCHMARKS,
+        ).rows
+
+    (ada, grace) = rows("owner", "at_step")
+    assert [(each.entered, each.won) for each in (ada, grace)] == [(1, 0), (1, 2)]
+    for each in (ada, grace):
+        assert each.win_rate is None
+        for step in each.steps:
+            assert (step.from_previous, step.from_first, step.from_milestone) == (None, None, None)
+        assert each.steps[1].benchmark == 0.25
+    assert [each.win_rate for each in rows("all", "at_step")] == [1.0]
+    assert [each.win_rate for each in rows("source", "at_step")] == [1.0]
+    assert [each.win_rate for each in rows("owner", "entry")] == [1.0, 1.0]
+    assert [each.win_rate for each in rows("owner", "current")] == [1.0]
+    # A team is who owned it, too.
+    assert {each.win_rate for each in rows("team", "at_step")} == {None}
+    assert {each.win_rate for each in rows("team", "entry")} == {1.0}
 
 
 def test_the_window_is_elapsed_time_from_the_entry_to_its_last_moment() -> None:

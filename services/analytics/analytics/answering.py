@@ -15,19 +15,21 @@ from kernel.web.requests import Call
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from analytics.asking import FiguresQuery
+from analytics.asking import FiguresQuery, PositionQuery
 from analytics.freshness.arrivals import has_heard
 from analytics.reading import Knowledge, company_zone, knowledge, lag_ms
 from analytics.semantics import Period
 
 
 class AsOf(BaseModel):
-    """Of what the answer speaks. `as_of_position` asked again later gives the same answer."""
+    """Of what the answer speaks. Asked later with both `as_of_position` and `as_of_time`, the figures are the same."""
 
     model_config = ConfigDict(populate_by_name=True)
 
     as_of_position: int = Field(description="place in analytics' own log", examples=[18_204])
-    as_of_time: datetime = Field(examples=["2026-06-30T09:12:44.120000Z"])
+    as_of_time: datetime = Field(
+        description="the moment from which the answer looks back", examples=["2026-06-30T09:12:44.120000Z"]
+    )
     lag_ms: int | None = Field(
         description="age of the newest moment up to which all sources are complete; "
         "null while that is unknown, and for an earlier position",
@@ -87,12 +89,12 @@ def amount(minor: int, currency: str) -> MoneyField:
 
 
 async def answered(
-    call: Call, answer: Callable[[Knowledge], Awaitable[BaseModel]], upto: int | None = None
+    call: Call, answer: Callable[[Knowledge], Awaitable[BaseModel]], asked: PositionQuery | None = None
 ) -> Response:
     """Permission, then freshness, then everything from one snapshot."""
     call.policy.read_scope(call.principal, "figures")
     freshness = await await_places(call, partial(has_heard, call.node))
-    async with knowledge(call.node, upto) as known:
+    async with knowledge(call.node, asked) as known:
         body = await answer(known)
         return _response(body, known, freshness)
 

@@ -1,17 +1,26 @@
 """What a question may name, with the defaults of all figures: the zone, the period, the position."""
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 
 from analytics.semantics import Period
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MONTH = re.compile(r"\d{4}-\d{2}")
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T.+")
 _FIRST, _LAST = date(1900, 1, 1), date(2999, 12, 31)
 
 
@@ -41,6 +50,17 @@ def _first_of_month(given: object) -> object:
     return given
 
 
+def _written_out(given: object) -> object:
+    if isinstance(given, str) and not _MOMENT.fullmatch(given):
+        raise ValueError("a moment is written like 2026-03-31T09:30:00Z")
+    return given
+
+
+def _in_utc(at: datetime) -> datetime:
+    _in_range(at.date())
+    return at.astimezone(UTC)
+
+
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -56,6 +76,7 @@ Month = Annotated[
     AfterValidator(_in_range),
     WithJsonSchema({"type": "string", "pattern": f"^{_MONTH.pattern}$"}),
 ]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
 Zone = Annotated[str, AfterValidator(_known_zone), Field(max_length=64)]
 
 
@@ -67,6 +88,14 @@ class PositionQuery(BaseModel):
         ge=0,
         le=2**62,
         description="the figures as they were reported at this position; without it, now",
+    )
+    as_of_time: Moment | None = Field(
+        None,
+        description="the moment from which the answer looks back, for the end of the period, windows and months; "
+        "with the `as_of_position` and `as_of_time` of an earlier answer its figures are given again. Goes with "
+        "`as_of_position`; not before that was heard, nor in the future. Without it, when that was heard, or "
+        "now if it is the newest",
+        examples=["2026-06-30T09:12:44.120000Z"],
     )
 
 

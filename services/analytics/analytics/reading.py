@@ -18,7 +18,7 @@ from kernel.messaging.service import Node
 from kernel.storage.catalog import ViewUnknown
 from kernel.storage.database import Connection
 
-from analytics.asking import refuse
+from analytics.asking import PositionQuery, refuse
 from analytics.semantics import Cells
 from analytics.views import sources, views
 
@@ -57,7 +57,8 @@ class Standing:
 class Knowledge:
     """One snapshot. `upto` is a position that the caller named; without one, all that is there.
 
-    `now` is the time for which the answer speaks: the database's, or when the named position was heard.
+    `now` is the moment from which the answer looks back: the database's clock, when the named position was heard,
+    or the time that the caller named with it.
     """
 
     def __init__(
@@ -136,23 +137,42 @@ class Knowledge:
 
 
 @asynccontextmanager
-async def knowledge(node: Node, upto: int | None = None, *, kept: bool = True) -> AsyncIterator[Knowledge]:
+async def knowledge(
+    node: Node, asked: PositionQuery | None = None, *, kept: bool = True
+) -> AsyncIterator[Knowledge]:
     """`kept=False` leaves the cells aside and answers from the states: slower, and never different."""
     async with (
         node.database.reading() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         row = await connection.fetchrow(_STANDING)
-        if upto is not None and upto > row["position"]:
-            refuse("as_of_position", "out_of_range", f"nothing was heard after {row['position']} yet")
-        heard_at = None if upto is None else await connection.fetchval(_HEARD_AT, upto)
-        now = row["now"] if heard_at is None or upto == row["position"] else heard_at
+        asked = asked or PositionQuery()
+        now = await _looked_back_from(connection, row["position"], row["now"], asked)
         complete = {found["source"]: found["complete_at"] for found in await connection.fetch(COMPLETE)}
         times = [complete.get(source) for source in sources]
         known = None if None in times else min(at for at in times if at is not None)
-        yield Knowledge(
-            connection, Standing(row["position"], row["now"], known, row["parked"]), now, upto, kept=kept
-        )
+        standing = Standing(row["position"], row["now"], known, row["parked"])
+        yield Knowledge(connection, standing, now, asked.as_of_position, kept=kept)
+
+
+async def _looked_back_from(
+    connection: Connection, newest: int, clock: datetime, asked: PositionQuery
+) -> datetime:
+    upto, at = asked.as_of_position, asked.as_of_time
+    if upto is None:
+        if at is not None:
+            refuse("as_of_time", "not_applicable", "it goes with the `as_of_position` of the same answer")
+        return clock
+    if upto > newest:
+        refuse("as_of_position", "out_of_range", f"nothing was heard after {newest} yet")
+    heard_at: datetime | None = await connection.fetchval(_HEARD_AT, upto)
+    if at is None:
+        return clock if heard_at is None or upto == newest else heard_at
+    if at > clock:
+        refuse("as_of_time", "out_of_range", "nobody looks back from the future")
+    if heard_at is not None and at < heard_at:
+        refuse("as_of_time", "out_of_range", f"position {upto} was not heard before {heard_at.isoformat()}")
+    return at
 
 
 def lag_ms(now: datetime, complete_at: datetime | None) -> int | None:

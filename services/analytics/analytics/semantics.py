@@ -5,7 +5,7 @@ numbers to cells, and cells (of any origin: a table, or states loaded for the qu
 function. So an answer from states is slower than one from the table, and never another.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple, Protocol, TypeVar
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 CellKey = tuple[str, ...]
 Numbers = tuple[int, ...]
 Cells = dict[CellKey, Numbers]
+Share = Callable[[int, int], float | None]
 
 Moment = tuple[datetime, int]
 """When it occurred, and which of the entity's facts told it (from 1): so equal times keep their order."""
@@ -88,3 +89,7 @@ def total(contributions: Iterable[Cells]) -> Cells:
 
 def rate(part: int, whole: int) -> float | None:
     return part / whole if whole else None
+
+
+def no_rate(part: int, whole: int) -> None:
+    """Between numbers of different entities there is no share."""

@@ -15,6 +15,7 @@ from kernel.web.policy import Policy
 from kernel.web.problems import Described, describe
 from starlette.responses import Response
 
+from analytics.asking import PositionQuery
 from analytics.console import sessions
 from analytics.console.grids import as_csv
 from analytics.console.page import Page
@@ -123,7 +124,7 @@ async def _show(look: Look, name: str) -> Response:
 async def _page(look: Look, name: str) -> Page:
     if name not in PAGES:
         raise NotFound("There is no such page.")
-    async with knowledge(look.node, look.visit.upto) as known:
+    async with knowledge(look.node, look.visit.read(PositionQuery)) as known:
         return await PAGES[name](known, look.visit)
 
 

@@ -69,6 +69,7 @@ CHINESE: Mapping[str, str] = {
     "Cost": "成本",
     "Cost ratio": "成本率",
     "Counts who bought": "统计",
+    "Credited to": "归属于",
     "Currency": "币种",
     "Customers": "客户数",
     "Customers by the month of their first purchase that still counts: a cancelled order counts nowhere.": (
@@ -137,6 +138,9 @@ CHINESE: Mapping[str, str] = {
     "Retention": "留存",
     "Sales": "销售额",
     "Sales by team": "各团队销售额",
+    "Shares need one owner for all steps: choose the owner at the entry or the present one.": (
+        "比率要求各步同属一位负责人：请选择进入时或当前的负责人。"
+    ),
     "Show": "显示",
     "Show them as of now": "显示当前数据",
     "Sign in": "登录",

@@ -11,11 +11,14 @@ from fastapi.exceptions import RequestValidationError
 from kernel.messaging.service import Node
 from pydantic import BaseModel, ValidationError
 
+from analytics.answering import AsOf
 from analytics.asking import FiguresQuery
 from analytics.console.texts import LANGUAGES, Text, text_in
 from analytics.reading import company_zone
 
 Query = TypeVar("Query", bound=BaseModel)
+# What goes along wherever the visitor goes: every page then speaks of the same.
+_GOES_ALONG = ("lang", "zone", "as_of_position", "as_of_time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,6 @@ class Visit:
         named = self.read(FiguresQuery).zone
         return ZoneInfo(named) if named else company_zone(self.node)
 
-    @property
-    def upto(self) -> int | None:
-        return self.read(FiguresQuery).as_of_position
-
     def read(self, question: type[Query], **changes: str) -> Query:
         """The question that the choices make; parameters of other questions are passed over."""
         known = {field.alias or name for name, field in question.model_fields.items()}
@@ -61,10 +60,21 @@ class Visit:
         query = urlencode({name: value for name, value in said.items() if value is not None})
         return f"{path or self.path}?{query}" if query else (path or self.path)
 
+    def again(self, as_of: AsOf) -> str:
+        """This page with the figures that it shows now, whenever it is opened."""
+        at = as_of.as_of_time.isoformat().replace("+00:00", "Z")
+        return self.href(as_of_position=as_of.as_of_position, as_of_time=at)
+
+    def newest(self) -> str:
+        return self.href(as_of_position=None, as_of_time=None)
+
+    @property
+    def kept(self) -> Mapping[str, str]:
+        return {name: self.chosen[name] for name in _GOES_ALONG if name in self.chosen}
+
     def link(self, path: str) -> str:
-        """Another page, in the same language and at the same position, else with its own defaults."""
-        kept = ("lang", "zone", "as_of_position")
-        query = urlencode({name: self.chosen[name] for name in kept if name in self.chosen})
+        """Another page, in the same language and as of the same position and time, else with its own defaults."""
+        query = urlencode(self.kept)
         return f"{path}?{query}" if query else path
 
 

@@ -24,4 +24,4 @@ router = APIRouter(tags=["figures"])
 )
 async def read_funnel(query: Annotated[FunnelQuery, Query()], call: Caller) -> Response:
     zone = zone_of(call.node, query)
-    return await answered(call, lambda known: funnel(known, query, zone), query.as_of_position)
+    return await answered(call, lambda known: funnel(known, query, zone), query)

@@ -63,6 +63,10 @@ class Terms:
         if self.window is not None and self.now is None:
             raise ValueError("A window needs to know which deals are old enough.")
 
+    def parts(self, dimension: Dimension) -> bool:
+        """Whether the numbers of one deal's cohort may go to several values: shares of those mean nothing."""
+        return self.attribution == "at_step" and dimension in ("owner", "team")
+
 
 KEPT = Terms()
 
@@ -112,7 +116,7 @@ def _cohort(cells: Cells, deal: Deal, entered: datetime, zone: ZoneInfo, terms: 
     for dimension in terms.dimensions:
         if dimension == "reason":
             continue
-        if moments is None or terms.attribution != "at_step" or dimension not in ("owner", "team"):
+        if moments is None or not terms.parts(dimension):
             owner = deal.owners[-1 if terms.attribution == "current" else 0]
             cells["cohort", pipeline, dimension, day, _value(dimension, deal, owner), ""] = numbers
         else:

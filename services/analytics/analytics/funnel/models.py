@@ -12,6 +12,14 @@ from analytics.funnel.cells import Attribution, Dimension, Mode
 
 View = Literal["cohort", "snapshot", "closed"]
 Rate = Annotated[float | None, Field(description="null where there is nothing to divide by", examples=[0.25])]
+Share = Annotated[
+    float | None,
+    Field(
+        description="null where there is nothing to divide by, and in a breakdown by owner or team with "
+        "`attribution` at_step: there the two numbers may be of different owners' deals",
+        examples=[0.25],
+    ),
+]
 
 
 class FunnelQuery(DaysQuery):
@@ -32,8 +40,9 @@ class FunnelQuery(DaysQuery):
     )
     attribution: Attribution | None = Field(
         None,
-        description="whose it is in a breakdown by owner or team: the owner at that step, at the entry, or "
-        "now. A snapshot is always its present owner's",
+        description="whose it is in a breakdown by owner or team: the owner at that step (so without it), at the "
+        "entry, or now. A cohort's shares need one owner for both of their numbers: `entry` or `current`. A "
+        "snapshot is always its present owner's",
     )
     window_days: int | None = Field(
         None,
@@ -60,10 +69,12 @@ class StepOut(BaseModel):
     stage_id: str = Field(examples=["needs-confirmed"])
     name: str = Field(examples=["Needs confirmed"])
     n: int = Field(examples=[150])
-    from_previous: Rate
-    from_first: Rate
-    from_milestone: Rate
-    benchmark: float | None = Field(examples=[0.6])
+    from_previous: Share
+    from_first: Share
+    from_milestone: Share
+    benchmark: float | None = Field(
+        description="null for a stage that no benchmark speaks of", examples=[0.6]
+    )
 
 
 class CohortRow(BaseModel):
@@ -74,7 +85,7 @@ class CohortRow(BaseModel):
     mature: int = Field(description="old enough for the window; all of them without one")
     won: int
     lost: int
-    win_rate: Rate
+    win_rate: Share
     steps: list[StepOut]
 
 

@@ -14,7 +14,7 @@ from contracts.opportunities import Stage
 
 from analytics.funnel.cells import ENTERED, FIRST_STEP, KEPT, LOST, MATURE, WON, Dimension, Terms, contribute
 from analytics.funnel.deal import Deal
-from analytics.semantics import Cells, Numbers, Period, rate, total
+from analytics.semantics import Cells, Numbers, Period, Share, no_rate, rate, total
 
 Benchmarks = Mapping[str, float]
 """Milestone -> the conversion expected from the milestone before it, in their order; the first is 1."""
@@ -125,6 +125,7 @@ def funnel(
 
     `zone` and `terms` are those of the cells. With a window the steps are those of the mature deals.
     """
+    share = no_rate if terms.parts(breakdown) else rate
     sums: dict[str, Numbers] = {}
     for _, value, _, numbers in _of(cells, "cohort", pipeline_id, breakdown, period):
         sums[value] = _plus(sums.get(value), numbers)
@@ -135,8 +136,8 @@ def funnel(
             mature=numbers[MATURE],
             won=numbers[WON],
             lost=numbers[LOST],
-            win_rate=rate(numbers[WON], numbers[MATURE]),
-            steps=tuple(_steps(numbers[FIRST_STEP:], stages, benchmarks or {})),
+            win_rate=share(numbers[WON], numbers[MATURE]),
+            steps=tuple(_steps(numbers[FIRST_STEP:], stages, benchmarks or {}, share)),
         )
         for value, numbers in sorted(sums.items())
     )
@@ -185,8 +186,7 @@ def _of(
     cells: Cells, view: str, pipeline_id: UUID, breakdown: Dimension, period: Period | None
 ) -> Iterable[tuple[str, str, str, Numbers]]:
     """The place (day or stage), value, currency and numbers of the cells that are asked for and not empty."""
-    start = period.start.isoformat() if period else ""
-    end = period.end.isoformat() if period else ""
+    start, end = (period.start.isoformat(), period.end.isoformat()) if period else ("", "")
     prefix = (view, str(pipeline_id), breakdown)
     for key, numbers in cells.items():
         if key[:3] == prefix and (period is None or start <= key[3] < end) and any(numbers):
@@ -213,7 +213,7 @@ def _basis(
     )
 
 
-def _steps(counts: Numbers, stages: Sequence[Stage], benchmarks: Benchmarks) -> Iterable[Step]:
+def _steps(counts: Numbers, stages: Sequence[Stage], benchmarks: Benchmarks, share: Share) -> Iterable[Step]:
     milestones = list(benchmarks)
     first = previous = counts[0]
     last_milestone: tuple[int, int] | None = None
@@ -222,13 +222,13 @@ def _steps(counts: Numbers, stages: Sequence[Stage], benchmarks: Benchmarks) -> 
         if stage.milestone is not None and stage.milestone in benchmarks:
             place = milestones.index(stage.milestone)
             if last_milestone is not None and last_milestone[0] < place:
-                from_milestone, benchmark = rate(n, last_milestone[1]), 1.0
+                from_milestone, benchmark = share(n, last_milestone[1]), 1.0
                 for between in milestones[last_milestone[0] + 1 : place + 1]:
                     benchmark *= benchmarks[between]
             if last_milestone is None or last_milestone[0] < place:
                 last_milestone = (place, n)
-        from_previous = rate(n, previous) if stage is not stages[0] else None
-        yield Step(stage.stage_id, stage.name, n, from_previous, rate(n, first), from_milestone, benchmark)
+        from_previous = share(n, previous) if stage is not stages[0] else None
+        yield Step(stage.stage_id, stage.name, n, from_previous, share(n, first), from_milestone, benchmark)
         previous = n
 
 

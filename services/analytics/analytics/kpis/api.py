@@ -24,4 +24,4 @@ router = APIRouter(tags=["figures"])
 )
 async def read_sales(query: Annotated[SalesQuery, Query()], call: Caller) -> Response:
     zone = zone_of(call.node, query)
-    return await answered(call, lambda known: sales(known, query, zone), query.as_of_position)
+    return await answered(call, lambda known: sales(known, query, zone), query)

@@ -23,4 +23,4 @@ router = APIRouter(tags=["figures"])
     openapi_extra={"parameters": header_parameters()},
 )
 async def read_pipelines(query: Annotated[PositionQuery, Query()], call: Caller) -> Response:
-    return await answered(call, list_pipelines, query.as_of_position)
+    return await answered(call, list_pipelines, query)

@@ -24,4 +24,4 @@ router = APIRouter(tags=["figures"])
 )
 async def read_service(query: Annotated[ServiceQuery, Query()], call: Caller) -> Response:
     zone = zone_of(call.node, query)
-    return await answered(call, lambda known: service(known, query, zone), query.as_of_position)
+    return await answered(call, lambda known: service(known, query, zone), query)

@@ -15,12 +15,14 @@ from analytics.funnel.models import (
     FunnelSnapshotOut,
     StepOut,
 )
-from analytics.pipelines.answers import PipelineOut, list_pipelines
+from analytics.pipelines.answers import PipelineOut, StageOut, list_pipelines
 from analytics.reading import Knowledge
 
+OF_OWNERS = ("owner", "team")
 BREAKDOWNS = ("all", "owner", "team", "source", "product", "reason")
 MODES = ("reached", "touched", "strict")
 WINDOWS = ("", "30", "90", "180", "365")
+ATTRIBUTIONS = ("at_step", "entry", "current")
 NOBODY = CohortRow(value="", entered=0, mature=0, won=0, lost=0, win_rate=None, steps=[])
 
 
@@ -36,13 +38,14 @@ async def page(known: Knowledge, visit: Visit) -> Page:
     parted = query.model_copy(update={"breakdown": asked.breakdown})
     whole = await cohort(known, query, visit.zone)
     total = whole.rows[0] if whole.rows else NOBODY
+    stages = next(each.stages for each in pipeline.versions if each.version == whole.pipeline_version)
     grids = [
         _steps(total, visit),
         _snapshot(await snapshot(known, query, visit.zone), visit),
         _closed(await closed(known, parted, visit.zone), visit),
     ]
     if asked.breakdown not in ("all", "reason"):
-        grids.insert(1, _parts(await cohort(known, parted, visit.zone), pipeline, visit))
+        grids.insert(1, _parts(await cohort(known, parted, visit.zone), stages, visit))
     return Page(
         visit.t("Funnel"),
         whole,
@@ -53,16 +56,16 @@ async def page(known: Knowledge, visit: Visit) -> Page:
             "period": whole.period,
             "answer": whole,
             "total": total,
-            "bars": _bars(total.steps, pipeline, visit),
+            "bars": _bars(total.steps, stages, visit),
             "choices": _choices(pipelines, str(wanted), asked, visit),
         },
     )
 
 
-def _bars(steps: Sequence[StepOut], pipeline: PipelineOut, visit: Visit) -> list[Bar]:
+def _bars(steps: Sequence[StepOut], stages: Sequence[StageOut], visit: Visit) -> list[Bar]:
     """The mark is where the bar would end if the step since the last milestone went as the benchmark says."""
     t = visit.t
-    milestones = {stage.id: stage.milestone for stage in pipeline.stages}
+    milestones = {stage.id: stage.milestone for stage in stages}
     bars: list[Bar] = []
     before: int | None = None
     for step in steps:
@@ -119,15 +122,20 @@ def _held_against(step: StepOut, visit: Visit) -> str:
     return f"{percent(step.benchmark)} {told}".strip()
 
 
-def _parts(answer: FunnelCohortOut, pipeline: PipelineOut, visit: Visit) -> Grid:
+def _parts(answer: FunnelCohortOut, stages: Sequence[StageOut], visit: Visit) -> Grid:
     t = visit.t
+    note = t("Each step is credited by {attribution}.", attribution=t(answer.attribution or ""))
+    if answer.breakdown in OF_OWNERS and answer.attribution == "at_step":
+        note += " " + t(
+            "Shares need one owner for all steps: choose the owner at the entry or the present one."
+        )
     return Grid(
         "parts",
         t("The same by {part}", part=t(answer.breakdown)),
         [
             Column(t(answer.breakdown).capitalize(), numeric=False),
             Column(t("Entered")),
-            *[Column(stage.name) for stage in pipeline.stages],
+            *[Column(stage.name) for stage in stages],
             Column(t("Won")),
             Column(t("Win rate")),
         ],
@@ -141,7 +149,7 @@ def _parts(answer: FunnelCohortOut, pipeline: PipelineOut, visit: Visit) -> Grid
             ]
             for row in answer.rows
         ],
-        note=t("Each step is credited by {attribution}.", attribution=t(answer.attribution or "")),
+        note=note,
     )
 
 
@@ -197,7 +205,7 @@ def _choices(pipelines: Sequence[PipelineOut], wanted: str, asked: FunnelQuery, 
     t = visit.t
     window = "" if asked.window_days is None else str(asked.window_days)
     windows = WINDOWS if window in WINDOWS else (*WINDOWS, window)
-    return [
+    choices = [
         Choice("pipeline_id", t("Pipeline"), [(str(p.id), p.name) for p in pipelines], wanted),
         Choice("breakdown", t("By"), [(name, t(name)) for name in BREAKDOWNS], asked.breakdown),
         Choice("mode", t("A step counts if"), [(name, t(f"mode {name}")) for name in MODES], asked.mode),
@@ -208,3 +216,7 @@ def _choices(pipelines: Sequence[PipelineOut], wanted: str, asked: FunnelQuery, 
             window,
         ),
     ]
+    if asked.breakdown in OF_OWNERS:
+        whose = [(name, t(name)) for name in ATTRIBUTIONS]
+        choices.append(Choice("attribution", t("Credited to"), whose, asked.attribution or "at_step"))
+    return choices
