@@ -191,7 +191,11 @@ def import_(
     under_way: Annotated[int, typer.Option(min=1, max=4, help="How many slices are sent at once.")] = 3,
     folder: Folder = None,
 ) -> None:
-    """Import a file through the API. An import that was interrupted goes on where it was; no row is doubled."""
+    """Import a file through the API. The same row makes its record once, however often it is sent.
+
+    An import that was interrupted goes on where it was. It is refused if that might repeat other commands: to another
+    principal, or 60 hours after it was begun.
+    """
     from crm.importing.command import import_file
 
     refused = import_file(file, map_file, to=to, token=token, folder=folder, under_way=under_way)

@@ -35,6 +35,9 @@ class Item:
         return {"idempotency_key": self.key, "command": self.command, "data": self.data, **given}
 
 
+Placed = tuple[int, Item]
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """`problem` is None where the command was carried out, now or earlier."""
@@ -85,14 +88,15 @@ class Sender:
 
     async def send(self, items: Sequence[Item]) -> list[Outcome]:
         """One outcome for each item, in their order. Raises `Failure` when the service cannot be used at all."""
-        settled: dict[str, Outcome] = {}
-        pending = list(items)
+        # By their places: two items may have the same key, and each has an outcome of its own.
+        settled: dict[int, Outcome] = {}
+        pending = list(enumerate(items))
         pause, give_up = 0.1, asyncio.get_running_loop().time() + self._patience
         while pending:
             outcomes, trouble = await self._once(pending)
             again = _again(outcomes)
-            settled |= {o.item.key: o for o in outcomes if o.item.key not in again}
-            pending = [item for item in pending if item.key not in settled]
+            settled |= {place: outcome for place, outcome in outcomes if place not in again}
+            pending = [(place, item) for place, item in pending if place not in settled]
             if pending:
                 if asyncio.get_running_loop().time() > give_up:
                     raise Failure(
@@ -100,13 +104,13 @@ class Sender:
                     )
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 3)
-        return [settled[item.key] for item in items]
+        return [settled[place] for place in range(len(items))]
 
-    async def _once(self, items: Sequence[Item]) -> tuple[list[Outcome], str]:
+    async def _once(self, items: Sequence[Placed]) -> tuple[list[tuple[int, Outcome]], str]:
         """What came of the items, nothing where the request itself met a passing trouble; and the trouble."""
         try:
             answer = await self._http.post(
-                "/v1/batch", content=to_json({"items": [item.said() for item in items]})
+                "/v1/batch", content=to_json({"items": [item.said() for _, item in items]})
             )
         except httpx.TransportError as error:
             return [], str(error) or type(error).__name__
@@ -120,18 +124,18 @@ class Sender:
             raise Failure(f"{self._url} refused the commands: {refusal(answer)}")
         results = from_json(answer.content)["items"]
         return [
-            Outcome(item, said["status"], said["replayed"], said["problem"])
-            for item, said in zip(items, results, strict=True)
+            (place, Outcome(item, said["status"], said["replayed"], said["problem"]))
+            for (place, item), said in zip(items, results, strict=True)
         ], ""
 
 
-def _again(outcomes: Sequence[Outcome]) -> set[str]:
+def _again(outcomes: Sequence[tuple[int, Outcome]]) -> set[int]:
     """What met a passing trouble, and what follows it on the same record: its refusal says nothing."""
     records: set[str] = set()
-    again: set[str] = set()
-    for outcome in outcomes:
+    again: set[int] = set()
+    for place, outcome in outcomes:
         if outcome.passing or outcome.item.id in records:
-            again.add(outcome.item.key)
+            again.add(place)
             if outcome.item.id:
                 records.add(outcome.item.id)
     return again

@@ -1,15 +1,9 @@
 """Files become commands: in any of the usual encodings, exactly once, also when the import is killed in the middle."""
 
 import csv
-import json
-import os
-import signal
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 from crm.failures import Failure
 from crm.importing.mapping import read_map
@@ -17,10 +11,17 @@ from crm.importing.rows import encoding_of, read_rows
 from crm.importing.values import Unconvertible
 from crm.migrating import upgrade
 from kernel.runtime.embedded import EmbeddedPostgres
-from kernel.testing.fixtures import MASTER_KEYS, SECRET, make_settings, token
 from kernel.testing.servers import fresh_database
 
-from tests.system.crm_processes import await_ready, ended_afterwards, free_ports, start
+from tests.system.crm_processes import ended_afterwards, start
+from tests.system.importing import (
+    Contacts,
+    import_command,
+    imported,
+    kill_when_under_way,
+    refused_rows,
+    served_contacts,
+)
 
 ROWS = 6000
 MAP = """
@@ -47,41 +48,12 @@ parent_company_id = { id = "import/company/{parent}" }
 COLUMNS = "no,kind,name,size,revenue,since,parent".split(",")
 
 
-@dataclass(frozen=True, slots=True)
-class Contacts:
-    url: str
-    client: httpx.Client
-
-    def newest(self) -> int:
-        """The position of the newest record: every company is one."""
-        position = 0
-        while True:
-            answer = self.client.get("/v1/feed", params={"after": position, "limit": 5000})
-            if int(answer.headers["Feed-Position"]) == position:
-                return position
-            position = int(answer.headers["Feed-Position"])
-
-
 @pytest.fixture(scope="module")
-async def contacts(postgres_server: EmbeddedPostgres) -> "Iterator[Contacts]":  # type: ignore[misc]
+async def contacts(postgres_server: EmbeddedPostgres) -> "AsyncIterator[Contacts]":
     url = postgres_server.url(fresh_database(postgres_server))
     await upgrade(url, "contacts")
-    port = free_ports(1)
-    said = {
-        "CRM_DATABASE_URL": url,
-        "CRM_ENVIRONMENT": "development",
-        "CRM_EVENTS": "feed",
-        "CRM_SIGNING_SECRET": SECRET,
-        "CRM_MASTER_KEYS": MASTER_KEYS,
-        "CRM_JWKS_FILE": str(make_settings(url).jwks_file),
-        "CRM_ROLE": "api",
-    }
-    with ended_afterwards(start("serve", "contacts", "--port", str(port), **said)) as process:
-        address = f"http://127.0.0.1:{port}"
-        await_ready(address, process)
-        headers = {"Authorization": f"Bearer {token()}"}
-        with httpx.Client(base_url=address, headers=headers, trust_env=False) as client:
-            yield Contacts(address, client)
+    with served_contacts(url) as served:
+        yield served
 
 
 @pytest.fixture
@@ -100,24 +72,13 @@ def write_file(path: Path, first: int, rows: int, *, encoding: str = "utf-8") ->
     return path
 
 
-def import_command(file: Path, map_file: Path, contacts: Contacts) -> list[str]:
-    return ["import", str(file), "--map", str(map_file), "--to", contacts.url, "--token", token()]
-
-
 def test_a_killed_import_goes_on_and_doubles_nothing(
     contacts: Contacts, map_file: Path, tmp_path: Path
 ) -> None:
     before = contacts.newest()
     file = write_file(tmp_path / "firms.csv", 0, ROWS, encoding="gb18030")
     state = tmp_path / "firms.csv.firms.state"
-    with ended_afterwards(start(*import_command(file, map_file, contacts))) as first:
-        deadline = time.monotonic() + 30
-        while not (state.exists() and json.loads(state.read_text())["slices"] >= 2):
-            assert first.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        os.kill(first.pid, signal.SIGKILL)
-        first.wait()
+    kill_when_under_way(import_command(file, map_file, contacts), state)
     done = contacts.newest() - before
     assert 0 < done < ROWS
     with ended_afterwards(start(*import_command(file, map_file, contacts))) as second:
@@ -161,6 +122,51 @@ def test_refused_rows_are_kept_with_the_reason(contacts: Contacts, map_file: Pat
     assert refused["90002"]["pointer"] == "#/data/name"
     assert (refused["90003"]["code"], refused["90003"]["row"]) == ("CELL_INVALID", "3")
     assert refused["90005"]["pointer"] == "#/occurred_at"
+
+
+TWO_COMMANDS = """
+service = "contacts"
+unique = "no"
+
+[[command]]
+command = "companies.register"
+id = "two/company/{no}"
+data = { name = "name" }
+
+[[command]]
+command = "companies.register"
+id = "two/branch/{no}{branch}"
+data = { name = "name", employees = { column = "size", as = "int" } }
+"""
+
+
+def test_a_row_with_a_bad_cell_does_nothing_at_all(contacts: Contacts, tmp_path: Path) -> None:
+    map_file, file = tmp_path / "two.toml", tmp_path / "two.csv"
+    map_file.write_text(TWO_COMMANDS)
+    file.write_text("no,name,size,branch\n1,Good,7,b\n2,Bad,many,b\n3,No branch,7,\n")
+    before = contacts.newest()
+    code, told = imported(file, map_file, contacts)
+    assert (code, "3 rows, 2 commands, 2 refused" in told) == (1, True), told
+    assert contacts.newest() - before == 2
+    assert [(row["row"], row["command"], row["pointer"]) for row in refused_rows(file, "two")] == [
+        ("2", "companies.register", "size"),
+        ("3", "companies.register", "branch"),
+    ]
+
+
+def test_of_two_rows_with_one_number_the_first_is_done_and_the_second_refused(
+    contacts: Contacts, map_file: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "pair.csv"
+    rows = ["95001,firm,First,12,1,2024-03-02,", "95001,firm,Second,12,1,2024-03-02,"]
+    file.write_text("\n".join([",".join(COLUMNS), *rows]))
+    before = contacts.newest()
+    _, told = imported(file, map_file, contacts)
+    assert "2 rows, 2 commands, 1 refused" in told
+    assert contacts.newest() - before == 1
+    (refused,) = refused_rows(file, "firms")
+    assert (refused["row"], refused["name"]) == ("2", "Second")
+    assert refused["code"] == "IDEMPOTENCY_KEY_REUSED"
 
 
 def test_a_row_becomes_what_the_map_says(map_file: Path) -> None:

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from crm.addresses import token_of, url_of
 from crm.failures import Failure
+from crm.importing.doubt import must_go_on_harmlessly, subject_of
 from crm.importing.job import Count, Journal, Slice, carry_out, make_slices
 from crm.importing.mapping import RowMap, read_map
 from crm.importing.rows import read_rows
@@ -34,7 +35,9 @@ def import_file(
         raise Failure(f"There is no file {file}.")
     local = Local(folder)
     url, token = url_of(mapping.service, to, local), token_of("admin", token, local)
-    journal = _journal(file, mapping, url)
+    by = subject_of(token)
+    journal = _journal(file, mapping, url, by)
+    must_go_on_harmlessly(journal, by, mapping, url)
     console = Console(stderr=True, highlight=False)
     if journal.slices:
         console.print(f"Going on after {journal.count.rows} rows that were imported before.")
@@ -72,7 +75,7 @@ async def _run(
             await carry_out(sender, slices, journal, under_way=under_way, told=told)
 
 
-def _journal(file: Path, mapping: RowMap, url: str) -> Journal:
+def _journal(file: Path, mapping: RowMap, url: str, by: str) -> Journal:
     """Beside the file; another file, map or service begins anew."""
     if not os.access(file.parent, os.W_OK):
         raise Failure(f"The folder {file.parent} cannot be written to, and what was refused is kept there.")
@@ -82,4 +85,5 @@ def _journal(file: Path, mapping: RowMap, url: str) -> Journal:
         file.with_name(f"{file.name}.{mapping.name}.state"),
         file.with_name(f"{file.name}.{mapping.name}.refused.csv"),
         fingerprint,
+        by,
     )

@@ -7,8 +7,11 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from kernel.domain.clock import now
 
 from crm.importing.mapping import RowMap
 from crm.importing.rows import NumberedRow
@@ -30,11 +33,11 @@ class Count:
 
 @dataclass(slots=True)
 class Slice:
-    """`last` is the number of its last row."""
+    """`row_of` has the number of each item's row."""
 
     rows: dict[int, dict[str, str]] = field(default_factory=dict)
     items: list[Item] = field(default_factory=list)
-    row_of: dict[str, int] = field(default_factory=dict)
+    row_of: list[int] = field(default_factory=list)
     refused: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
 
 
@@ -44,12 +47,14 @@ def make_slices(rows: Iterable[NumberedRow], mapping: RowMap, most: int = SLICE_
     for number, row in rows:
         slice_.rows[number] = row
         try:
-            for item in mapping.items(number, row):
-                slice_.items.append(item)
-                slice_.row_of[item.key] = number
+            # Whole before any of it is sent: a row with a bad cell does nothing.
+            items = list(mapping.items(number, row))
         except Unconvertible as error:
             problem = {"code": "CELL_INVALID", "detail": error.detail, "pointer": error.column}
-            slice_.refused.append((number, "", problem))
+            slice_.refused.append((number, error.command, problem))
+        else:
+            slice_.items += items
+            slice_.row_of += [number] * len(items)
         if len(slice_.items) >= most or len(slice_.rows) >= 10 * most:
             yield slice_
             slice_ = Slice()
@@ -58,16 +63,18 @@ def make_slices(rows: Iterable[NumberedRow], mapping: RowMap, most: int = SLICE_
 
 
 class Journal:
-    """How far an import has got, and the rows that were refused until then.
+    """How far an import has got, by whom and when it was begun, and the rows that were refused until then.
 
     The refusals are written before the state that counts them, and what the state does not count is cut off
     when the import goes on: neither is lost nor doubled, wherever it was killed.
     """
 
-    def __init__(self, state: Path, refused: Path, fingerprint: str) -> None:
+    def __init__(self, state: Path, refused: Path, fingerprint: str, by: str = "") -> None:
+        self.state = state
         self.refused = refused
         self.count = Count()
-        self._state = state
+        self.by = by
+        self.begun = now()
         self._fingerprint = fingerprint
         self.slices = self._read()
 
@@ -80,22 +87,35 @@ class Journal:
         self.count.commands += len(outcomes)
         self.count.replayed += sum(outcome.replayed for outcome in outcomes)
         self.count.refused += len(failed)
-        size = self.refused.stat().st_size if self.refused.exists() else 0
-        said = {"fingerprint": self._fingerprint, "slices": self.slices, "refused_bytes": size}
-        write_whole(self._state, json.dumps(said | {"count": _fields(self.count)}))
+        self.write()
+
+    def write(self) -> None:
+        """Also before anything is sent: who and when must be known of what was under way at the end."""
+        said = {
+            "fingerprint": self._fingerprint,
+            "by": self.by,
+            "begun": self.begun.isoformat(),
+            "slices": self.slices,
+            "refused_bytes": self.refused.stat().st_size if self.refused.exists() else 0,
+            "count": _fields(self.count),
+        }
+        write_whole(self.state, json.dumps(said))
 
     def close(self) -> None:
-        self._state.unlink(missing_ok=True)
+        self.state.unlink(missing_ok=True)
 
     def _read(self) -> int:
         try:
-            said = json.loads(self._state.read_text())
+            said = json.loads(self.state.read_text())
         except (OSError, ValueError):
             said = {}
         if said.get("fingerprint") != self._fingerprint:
             self.refused.unlink(missing_ok=True)
             return 0
         self.count = Count(**said["count"])
+        # A state that does not say so may be anybody's.
+        self.by = said.get("by", "")
+        self.begun = datetime.fromisoformat(said["begun"]) if "begun" in said else self.begun
         if self.refused.exists():
             with self.refused.open("r+b") as file:
                 file.truncate(said["refused_bytes"])
@@ -135,6 +155,7 @@ async def carry_out(
         told(slice_)
 
     done = journal.slices
+    journal.write()
     try:
         for number, slice_ in enumerate(slices):
             if number < done:
@@ -153,9 +174,9 @@ async def carry_out(
 
 
 def _refusals(slice_: Slice, outcomes: Sequence[Outcome]) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    for outcome in outcomes:
+    for number, outcome in zip(slice_.row_of, outcomes, strict=True):
         if outcome.problem:
-            yield slice_.row_of[outcome.item.key], outcome.item.command, outcome.problem
+            yield number, outcome.item.command, outcome.problem
 
 
 def _pointer(problem: dict[str, Any]) -> str:

@@ -26,13 +26,25 @@ NUMBER = "#"
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One command of a row, made when its condition holds."""
+    """One command of a row, made when its condition holds. Without an id of the map's it creates a record."""
 
     command: str
     holds: Callable[[Row], bool]
-    id: Value
+    id: Value | None
     occurred_at: Value
     data: Value
+
+    def item(self, key: str, row: Row) -> Item:
+        at, data = self.occurred_at(row), self.data(row)
+        # The service forgets the key after some days, but never that a record is there.
+        own = None if "id" in data else str(named_id("import", key))
+        return Item(
+            key=key,
+            command=self.command,
+            id=self.id(row) if self.id else own,
+            data=data,
+            occurred_at=None if at is ABSENT else at,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +60,17 @@ class RowMap:
     digest: str
 
     def items(self, number: int, row: Row) -> Iterator[Item]:
-        """The row's commands. The same row gives the same keys, so that a repetition doubles nothing."""
+        """The row's commands. The same row gives the same keys and ids, so that no record is made twice."""
         own = [row.get(column, "") for column in self.unique] or [str(number), *row.values()]
         key = sha256("\x1f".join((self.name, *own)).encode()).hexdigest()[:40]
         row = {**row, NUMBER: str(number)}
         for place, template in enumerate(self.templates):
             if template.holds(row):
-                id_, at = template.id(row), template.occurred_at(row)
-                yield Item(
-                    key=f"{key}-{place}",
-                    command=template.command,
-                    id=None if id_ is ABSENT else id_,
-                    data=template.data(row),
-                    occurred_at=None if at is ABSENT else at,
-                )
+                try:
+                    yield template.item(f"{key}-{place}", row)
+                except Unconvertible as error:
+                    error.command = template.command
+                    raise
 
 
 def read_map(path: Path) -> RowMap:
@@ -116,7 +125,7 @@ class Reader:
         return Template(
             command=said["command"],
             holds=self._condition(said.get("when", {})),
-            id=self._named(said["id"]) if "id" in said else _constant(ABSENT),
+            id=self._record(said["id"]) if "id" in said else None,
             occurred_at=self._leaf(at, "occurred_at") if at else _constant(ABSENT),
             data=self._tree(said.get("data", {}), "data"),
         )
@@ -177,6 +186,18 @@ class Reader:
                 return convert(cell, spec, around)
             except ValueError as error:
                 raise Unconvertible(column, str(error)) from None
+
+        return value
+
+    def _record(self, template: str) -> Value:
+        """The id of the command's record: a row that lacks it cannot say which record it means."""
+        named, columns = self._named(template), _PLACEHOLDER.findall(template)
+
+        def value(row: Row) -> Any:
+            if (id_ := named(row)) is ABSENT:
+                empty = next(column for column in columns if row[column] == "")
+                raise Unconvertible(empty, "is empty, and the record's id is made of it")
+            return id_
 
         return value
 

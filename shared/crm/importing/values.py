@@ -16,12 +16,13 @@ ABSENT = object()
 
 
 class Unconvertible(Exception):
-    """A cell that is not what the map says it is."""
+    """A cell that is not what the map says it is; `command` is the one that needs it."""
 
     def __init__(self, column: str, detail: str) -> None:
         super().__init__(detail)
         self.column = column
         self.detail = detail
+        self.command = ""
 
 
 @dataclass(frozen=True, slots=True)
