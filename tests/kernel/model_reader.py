@@ -47,6 +47,8 @@ class ModelReader:
         moved = {number: (mark.incarnation, mark.position) for number, mark in taken.bookmarks.items()}
         before = {n: (m.incarnation, m.position) for n, m in self._stored.partitions.items()}
         self._keep(taken)
+        if not taken.whole:
+            run(self._from.seek(self._tracker.bookmarks))
         return bool(taken.records or taken.withdrawals) or not moved.items() <= before.items()
 
     def take(self, arrival: Arrival) -> None:

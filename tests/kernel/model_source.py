@@ -137,7 +137,7 @@ class ModelSource:
 
 
 class ModelFeed(FeedClient):
-    """The feed without HTTP; `between` is the real one."""
+    """The feed without HTTP; `between` is the real one, to which more than two missing records are many."""
 
     def __init__(self, source: ModelSource, page: int = 3) -> None:
         self.name = "model"
@@ -162,6 +162,11 @@ class ModelFeed(FeedClient):
         position = found[-1].position if found else after
         current = history.at(position).id if found else self._source.incarnations[-1].id
         return found, Mark(FEED_PARTITION, current, position, at=START)
+
+    async def between(
+        self, partition: int, after: int, upto: int, most: int
+    ) -> tuple[list[PublicRecord], int]:
+        return await super().between(partition, after, upto, min(most, 2))
 
     async def close(self) -> None:
         """There is nothing to close."""

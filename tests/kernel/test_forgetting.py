@@ -4,6 +4,7 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -57,6 +58,22 @@ async def test_someone_of_whom_nothing_was_known_never_gets_a_key(home: Toy) -> 
     await Forgetting(home.node).apply(erased(ADA), [], nothing)
     (refused,) = await settled(home.through.submit(on(BOB, Remark(person_id=ADA, remark="first"))))
     assert isinstance(refused, Conflict)
+
+
+async def test_someone_whose_id_a_client_gave_to_a_record_is_forgotten_all_the_same(home: Toy) -> None:
+    await home.written(home.through, ADA, BOB, text="a note with her id")
+    await home.through.submit(on(BOB, Remark(person_id=ADA, remark="she said so")))
+    await Forgetting(home.node).apply(erased(ADA), [], nothing)
+    assert await home.history(ADA) == ["NoteWritten"]
+    assert await home.value("SELECT wrapped_key FROM person_keys WHERE person_id = $1", ADA) is None
+    assert await home.value("SELECT remark FROM toy_lines_1 WHERE person_id = $1", ADA) is None
+
+
+async def test_an_erasure_of_a_time_that_is_still_to_come_here_is_no_later_one(home: Toy) -> None:
+    (record,) = erased(ADA)
+    ahead = replace(record, occurred_at=datetime.now(UTC) + timedelta(hours=1))
+    await Forgetting(home.node).apply([ahead], [], nothing)
+    assert await home.history(ADA) == ["PersonForgotten"]
 
 
 async def test_an_erasure_that_is_told_twice_is_one_fact(home: Toy) -> None:

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kernel.messaging.records import PublicRecord
+from kernel.messaging.sources import Arrival
 from kernel.messaging.tracker import Taken, Tracker
 
 from tests.kernel.model_reader import ModelReader
-from tests.kernel.model_source import PARTITIONS, STREAMS, ModelSource, positions
+from tests.kernel.model_source import PARTITIONS, STREAMS, ModelSource, arrived, positions
 
 STEPS = ["write", "relay", "beat", "twice", "lose", "tail", "read", "read", "crash"]
 FEED_TOO = [*STEPS, "topic", "feed", "silent", "speaking"]
@@ -155,3 +156,19 @@ def test_every_order_and_repetition_of_four_records_gives_each_once() -> None:
         world.reader.read_all()
         world.check()
         assert positions(world.reader.applied) == positions(world.source.log)
+
+
+def test_a_large_gap_is_taken_in_slices_that_each_can_be_applied() -> None:
+    world = World(3)
+    world.source.write(9, STREAMS[0])
+    world.source.relay()
+    (number,) = {record.partition for record in world.source.log}
+    *_, (offset, last) = world.source.topic[number]
+    reader = world.reader
+    slices = []
+    while len(reader.applied) < 9:
+        before = len(reader.applied)
+        reader.take(Arrival([arrived(offset, last)]))
+        slices.append(len(reader.applied) - before)
+    assert slices == [3, 3, 3]
+    assert positions(reader.applied) == positions(world.source.log)

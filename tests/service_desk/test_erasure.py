@@ -114,6 +114,20 @@ async def feed(client: httpx.AsyncClient) -> str:
     return "".join(pages)
 
 
+async def test_whoever_has_an_old_answer_is_not_told_that_it_still_holds(
+    app: FastAPI, admin: httpx.AsyncClient
+) -> None:
+    planted = await Planted().plant(admin)
+    where = f"/v1/complaints/{planted.complaint}"
+    before = await admin.get(where)
+    asked = {"If-None-Match": before.headers["ETag"]}
+    assert (await admin.get(where, headers=asked)).status_code == 304
+    await forget(app, planted.person)
+    after = await admin.get(where, headers=asked)
+    assert (after.status_code, after.json()["subject"]) == (200, None)
+    assert after.headers["ETag"] == before.headers["ETag"]
+
+
 async def test_no_word_of_a_forgotten_person_is_left(
     app: FastAPI,
     admin: httpx.AsyncClient,

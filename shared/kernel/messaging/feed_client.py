@@ -55,16 +55,21 @@ class FeedClient:
             at=datetime.fromisoformat(at) if (at := answer.headers["Feed-Time"]) else None,
         )
 
-    async def between(self, partition: int, after: int, upto: int) -> list[PublicRecord]:
-        """The records of one partition with `after < position <= upto`: what Kafka should have brought."""
+    async def between(
+        self, partition: int, after: int, upto: int, most: int
+    ) -> tuple[list[PublicRecord], int]:
+        """The records of one partition with `after < position <= upto`: what Kafka should have brought.
+
+        When there are more than about `most`, only the first; and the position up to which these are all.
+        """
         found: list[PublicRecord] = []
-        while after < upto:
+        while after < upto and len(found) < most:
             records, mark = await self.page(after, None)
             found += [r for r in records if r.partition == partition and r.position <= upto]
             if mark.position == after:
-                break
+                return found, upto
             after = mark.position
-        return found
+        return found, min(after, upto)
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -106,6 +106,8 @@ class Follower:
                 continue
             if taken.records or taken.bookmarks or taken.withdrawals:
                 await waiting.put(taken)
+            if not taken.whole:
+                await source.seek(tracker.bookmarks)
 
     async def _apply_all(
         self, lease: Lease, stored: Mapping[str, Bookmarks], waiting: asyncio.Queue[Taken]

@@ -25,11 +25,23 @@ class Withdrawal:
     place: Place
 
 
+# Of a gap at once: what is taken together is applied in one transaction, under the log's lock.
+_MOST_FILLED = 2000
+
+
+class _Unfinished(Exception):
+    """A gap is filled in part, and the bookmark says how far."""
+
+
 @dataclass(slots=True)
 class Taken:
-    """What one arrival means: records to apply in order, and where the bookmarks stand after them."""
+    """What one arrival means: records to apply in order, and where the bookmarks stand after them.
+
+    Of an arrival that is not `whole` the rest has to come again: there was much to fill before it.
+    """
 
     source: str
+    whole: bool = True
     records: list[PublicRecord] = field(default_factory=list)
     withdrawals: list[Withdrawal] = field(default_factory=list)
     bookmarks: dict[int, Bookmark] = field(default_factory=dict)
@@ -53,11 +65,14 @@ class Tracker:
         taken = Taken(self._source)
         self._bookmarks = self.bookmarks.copy()
         self._arrival, self._highest, self._stands, self._went = arrival, {}, {}, {}
-        for entry in arrival.entries:
-            if isinstance(entry, Mark):
-                await self._mark(taken, entry)
-            else:
-                await self._record(taken, *entry)
+        try:
+            for entry in arrival.entries:
+                if isinstance(entry, Mark):
+                    await self._mark(taken, entry)
+                else:
+                    await self._record(taken, *entry)
+        except _Unfinished:
+            taken.whole = False
         self.bookmarks = self._bookmarks
         taken.bookmarks = {number: replace(self.bookmarks.of(number)) for number in taken.bookmarks}
         return taken
@@ -82,9 +97,12 @@ class Tracker:
 
     async def _record(self, taken: Taken, record: PublicRecord, offset: int | None) -> None:
         partition = FEED_PARTITION if record.previous is None else record.partition
-        bookmark = self._bookmarks.of(partition)
-        taken.bookmarks[partition] = bookmark
+        bookmark = taken.bookmarks[partition] = self._bookmarks.of(partition)
+        await self._hear(taken, partition, record)
+        # Not before: the record behind a gap that is filled in part has to come again.
         bookmark.offset = offset
+
+    async def _hear(self, taken: Taken, partition: int, record: PublicRecord) -> None:
         known = record.position <= self._bookmarks.complete(record.partition)
         if not await self._same_log(taken, partition, record.incarnation, record.position, known=known):
             return
@@ -95,6 +113,7 @@ class Tracker:
                     return
                 await self._fill(taken, record.partition, complete, record.previous)
             taken.records.append(record)
+        bookmark = self._bookmarks.of(partition)
         bookmark.position = max(bookmark.position, record.position)
 
     async def _mark(self, taken: Taken, mark: Mark) -> None:
@@ -120,9 +139,15 @@ class Tracker:
         taken.bookmarks[mark.partition] = bookmark
 
     async def _fill(self, taken: Taken, partition: int, after: int, upto: int) -> None:
-        missing = await self._feed.between(partition, after, upto)
+        """Raises `_Unfinished` when it is larger than what is taken at once."""
+        missing, reached = await self._feed.between(partition, after, upto, _MOST_FILLED)
         log.warning("gap_filled", source=self._source, partition=partition, after=after, records=len(missing))
         taken.records += missing
+        if reached < upto:
+            bookmark = self._bookmarks.of(partition)
+            bookmark.position = max(bookmark.position, reached)
+            taken.bookmarks[partition] = bookmark
+            raise _Unfinished
 
     async def _same_log(
         self, taken: Taken, partition: int, incarnation: UUID, position: int, *, known: bool

@@ -79,10 +79,16 @@ class RecordRead:
     async def answer(self, call: Call, stream_id: UUID | None) -> Answer:
         handled = await _load(call, self.aggregate, stream_id or self.stream_id, always=bool(self.stream_id))
         tag = etag(handled.version)
-        if call.header(b"if-none-match") == tag:
+        if call.header(b"if-none-match") == tag and not _has_gone_silent(self.aggregate, handled):
             return 304, [(b"etag", tag.encode()), PRIVATE], b""
         content = self.of(handled).model_dump_json().encode()
         return 200, [*json_headers(content), (b"etag", tag.encode()), PRIVATE], content
+
+
+def _has_gone_silent(aggregate: AnyAggregate, handled: AnyHandled) -> bool:
+    """Whether a fact may have said more at this version: an erasure elsewhere takes words, and adds no version here."""
+    said = ((recorded.fact, aggregate.codec.personal(type(recorded.fact))) for recorded in handled.facts)
+    return any(names and all(getattr(fact, name) is None for name in names) for fact, names in said)
 
 
 class TimelineEntry(BaseModel):

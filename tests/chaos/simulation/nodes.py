@@ -141,7 +141,7 @@ async def _answer(work: Callable[[], Awaitable[Any]], answer: "asyncio.Future[An
 
 
 class ModelFeed(FeedClient):
-    """`between` is the kernel's own; a page comes from any API that answers."""
+    """`between` is the kernel's own, with gaps that are large soon; a page comes from any API that answers."""
 
     def __init__(self, apis: Callable[[], Api]) -> None:
         self.name = SOURCE
@@ -158,6 +158,11 @@ class ModelFeed(FeedClient):
             if records or asyncio.get_running_loop().time() >= until:
                 return records, mark
             await asyncio.sleep(0.2)
+
+    async def between(
+        self, partition: int, after: int, upto: int, most: int
+    ) -> tuple[list[PublicRecord], int]:
+        return await super().between(partition, after, upto, min(most, 3))
 
     async def close(self) -> None:
         """There is nothing to close."""
