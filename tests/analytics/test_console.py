@@ -1,6 +1,7 @@
 """The console: who gets in and how, what its pages show, and what they never contain."""
 
 import ast
+import asyncio
 import csv
 import io
 import re
@@ -80,6 +81,24 @@ async def test_a_link_opens_the_console_once(app: FastAPI, analyst: httpx.AsyncC
         page = await seen(other, url, 401)
         assert "This link was used before, or is older than ten minutes." in page.text
         await seen(other, "/console", 401)
+
+
+async def test_strangers_with_made_up_links_open_no_connections_of_their_own(app: FastAPI) -> None:
+    database = app.state.node.database
+    opened = 0
+    connect = database.connect
+
+    async def counted(**said: Any) -> Any:
+        nonlocal opened
+        opened += 1
+        return await connect(**said)
+
+    database.connect = counted
+    async with api(app) as stranger:
+        stranger.headers.pop("Authorization")
+        asked = [stranger.get(f"/console/enter?ticket=made-up-{n}") for n in range(60)]
+        assert {answer.status_code for answer in await asyncio.gather(*asked)} == {401}
+    assert opened <= 6
 
 
 async def test_a_link_that_is_too_old_opens_nothing(

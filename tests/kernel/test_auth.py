@@ -18,6 +18,7 @@ from jwt.algorithms import OKPAlgorithm, RSAAlgorithm
 from kernel.runtime.settings import ServiceSettings
 from kernel.storage.failures import Unavailable
 from kernel.testing.fixtures import development_key, make_settings, token
+from kernel.web import auth
 from kernel.web.auth import Authenticator, Role, Unauthenticated
 
 from tests.kernel.toys import ADA
@@ -157,10 +158,24 @@ async def test_an_issuer_that_is_down_at_first_locks_nobody_out() -> None:
         assert (await authenticator.principal(token())).roles == {Role.ADMIN}
 
 
+async def test_whoever_waits_for_a_silent_issuer_waits_for_one_question_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(auth, "_AGAIN_AFTER_FAILURE", 0.1)
+    answers = ["HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"] * 9
+    async with serving(answers, after=0.2) as url:
+        authenticator = Authenticator(make_settings(URL, jwks_file=None, jwks_url=url))
+        asked = [authenticator.principal(token()) for _ in range(9)]
+        told = await asyncio.gather(*asked, return_exceptions=True)
+    assert all(isinstance(answer, Unavailable) for answer in told)
+    assert len(answers) == 8
+
+
 @asynccontextmanager
-async def serving(answers: list[str]) -> AsyncIterator[str]:
+async def serving(answers: list[str], after: float = 0.0) -> AsyncIterator[str]:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(after)
         writer.write(answers.pop(0).encode())
         await writer.drain()
         writer.close()

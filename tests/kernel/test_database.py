@@ -1,11 +1,14 @@
-"""A database that cannot be reached: nobody who waited for it is kept in memory."""
+"""A database that cannot be reached, or says nothing: nobody is kept in memory for it, and no reader waits for ever."""
 
 import asyncio
 import gc
 import weakref
 
 import pytest
+from kernel.storage import database as database_
 from kernel.storage.database import Database
+
+from tests.kernel.toys import Toy
 
 
 class Waiting:
@@ -53,3 +56,14 @@ async def test_a_connection_that_fails_keeps_nothing_of_whoever_asked_for_it(gre
         gc.enable()
         server.close()
         await database.close()
+
+
+async def test_a_reader_of_a_database_that_says_nothing_more_gives_up(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_, "_MOST_OF_A_READ", 0.3)
+    with pytest.raises(TimeoutError):
+        async with toy.database.reading() as connection:
+            await connection.execute("SELECT pg_sleep(30)")
+    async with toy.database.reading() as connection:
+        assert await connection.fetchval("SELECT 1") == 1

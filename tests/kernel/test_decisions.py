@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from kernel.domain.errors import Conflict
 from kernel.domain.ids import new_id
+from kernel.storage import decisions
 from kernel.storage.aggregate import AnyHandled, Intent
 from kernel.storage.committer import Committer
 from kernel.testing.toy import SetLimit
@@ -177,3 +178,21 @@ async def test_commands_that_are_postponed_keep_their_order(toy: Toy) -> None:
     handled(await together(toy, committer, *(on(i, Count()) for i in ids)))
     order = await toy.rows("SELECT stream_id FROM events WHERE type = 'NoteCounted' ORDER BY position")
     assert [row["stream_id"] for row in order] == ids
+
+
+async def test_a_history_that_is_too_long_to_be_folded_each_time_takes_nothing_but_its_erasure(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decisions, "MOST_OF_ONE_STREAM", 5_000)
+    committer = await toy.committer()
+    await toy.written(committer, ADA, BOB)
+    outcomes = [
+        (await settled(committer.submit(on(ADA, Remark(person_id=BOB, remark="x" * 1000)))))[0]
+        for _ in range(8)
+    ]
+    done = codes(outcomes).count("done")
+    assert codes(outcomes) == ["done"] * done + ["HISTORY_FULL"] * (8 - done)
+    assert 1 < done < 8
+    (refused,) = await settled(committer.submit(on(ADA, Count())))
+    assert isinstance(refused, Conflict)
+    handled(await settled(committer.submit(on(BOB, Count())), committer.submit(on(ADA, Erase()))))

@@ -10,6 +10,8 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 _MOST_READERS = 6
+# In seconds: a network that has dropped an idle connection says nothing for much longer.
+_MOST_OF_A_READ = 15.0
 # asyncpg ships no types.
 Connection: TypeAlias = asyncpg.Connection
 
@@ -34,11 +36,17 @@ class Database:
             connect_args={"server_settings": {"application_name": application}, "timeout": 5},
         )
 
-    async def connect(self) -> Connection:
-        """A connection of one's own: a statement costs a third of what it costs through SQLAlchemy."""
+    async def connect(self, *, most_seconds: float | None = None) -> Connection:
+        """A connection of one's own: a statement costs a third of what it costs through SQLAlchemy.
+
+        `most_seconds` for a statement, after which the connection is of no use any more.
+        """
         try:
             return await asyncpg.connect(
-                self._dsn, timeout=5, server_settings={"application_name": self._application}
+                self._dsn,
+                timeout=5,
+                command_timeout=most_seconds,
+                server_settings={"application_name": self._application},
             )
         except Exception as error:
             # The driver's frames hold what they raise: a traceback with both would keep all that waits for this.
@@ -73,7 +81,7 @@ class Database:
                 if connection.is_closed():
                     connection = None
             if connection is None:
-                connection = await self.connect()
+                connection = await self.connect(most_seconds=_MOST_OF_A_READ)
             yield connection
             whole = True
         finally:

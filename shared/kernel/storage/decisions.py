@@ -25,6 +25,8 @@ log = structlog.get_logger()
 CREATED = 201
 EARLIEST = 1900
 FUTURE_ALLOWED = timedelta(minutes=5)
+# Thousands of facts of an ordinary record; in bytes.
+MOST_OF_ONE_STREAM = 4 * 1024 * 1024
 
 
 class Incomplete(Exception):
@@ -160,6 +162,8 @@ class _Trial:
             self._check_person(draft.person_id)
         if isinstance(fact, aggregate.erasing):
             self._erased.add(step.stream_id)
+        else:
+            self._check_room(step.stream_id)
         state = aggregate.evolve(tip.state, fact)
         self._drafts.append(draft)
         self._tips[step.stream_id] = Tip(aggregate, tip.version + 1, state)
@@ -172,6 +176,12 @@ class _Trial:
         key = known[person_id]
         if person_id in self._pass.erased or person_id in self._erased or (key and key.shredded):
             raise Conflict("This person has been erased.", code="PERSON_ERASED")
+
+    def _check_room(self, stream_id: UUID) -> None:
+        """A history is loaded and folded as a whole, under the log's lock."""
+        stream = self._pass.known.streams.get(stream_id)
+        if stream is not None and stream.weight > MOST_OF_ONE_STREAM:
+            raise Conflict("This record's history is too long to go on.", code="HISTORY_FULL")
 
     def check_unique(self) -> None:
         """What the intent as a whole takes and gives back: a value may move between two of its own streams."""
@@ -227,9 +237,6 @@ def occurrence(claimed: datetime | None, now: datetime) -> tuple[datetime, datet
     if claimed.year < EARLIEST:
         # Nobody's customers go back further, and zones and the driver fail at the edges of the calendar.
         raise Invalid(f"occurred_at is before {EARLIEST}.", pointer="#/occurred_at", earliest=EARLIEST)
-    claimed = claimed.astimezone(UTC)
-    if claimed <= now:
-        return claimed, None
     if claimed > now + FUTURE_ALLOWED:
         raise Invalid(
             "occurred_at lies in the future.",
@@ -237,7 +244,8 @@ def occurrence(claimed: datetime | None, now: datetime) -> tuple[datetime, datet
             pointer="#/occurred_at",
             now=now.isoformat(),
         )
-    return now, claimed
+    claimed = claimed.astimezone(UTC)
+    return (claimed, None) if claimed <= now else (now, claimed)
 
 
 _names: dict[type, frozenset[str]] = {}

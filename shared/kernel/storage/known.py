@@ -14,12 +14,13 @@ UniqueKey = tuple[str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A stream as loaded: `state` is the fold of `facts`."""
+    """A stream as loaded: `state` is the fold of `facts`, `weight` what they are stored in, in bytes."""
 
     category: str
     version: int
     state: Any
     facts: tuple[Recorded[Any], ...]
+    weight: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class Loader:
             facts[event.stream_id].append(event)
         self.known.streams.update(dict.fromkeys(wanted))
         for stream_id, recorded in facts.items():
-            self.known.streams[stream_id] = self._stream(heads[stream_id]["category"], recorded)
+            self.known.streams[stream_id] = self._stream(heads[stream_id], recorded)
 
     async def decode(self, events: Sequence[StoredEvent]) -> list[Recorded[Any]]:
         """Stored events with their personal fields opened, as far as the persons' keys are there."""
@@ -68,12 +68,12 @@ class Loader:
             plain = self._catalog.keyring.unwrap(person, wrapped) if wrapped is not None else None
             self.known.keys[person] = PersonKey(plain, row["shredded_at"] is not None)
 
-    def _stream(self, category: str, facts: Sequence[Recorded[Any]]) -> Stream:
-        aggregate = self._catalog.aggregate(category)
+    def _stream(self, head: Mapping[str, Any], facts: Sequence[Recorded[Any]]) -> Stream:
+        aggregate = self._catalog.aggregate(head["category"])
         state = aggregate.decider.initial
         for recorded in facts:
             state = aggregate.evolve(state, recorded.fact)
-        return Stream(category, facts[-1].version, state, tuple(facts))
+        return Stream(aggregate.category, facts[-1].version, state, tuple(facts), head["bytes"])
 
     def recorded(self, event: StoredEvent) -> Recorded[Any]:
         """Its person's key must have been loaded."""

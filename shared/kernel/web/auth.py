@@ -121,6 +121,8 @@ class Authenticator:
         except (httpx.HTTPError, OSError, ValueError, jwt.PyJWKSetError) as error:
             log.warning("issuer_unreachable", error=repr(error))
             self._silent = True
+            # From the failure on, so that whoever waited for it does not wait for one of his own.
+            self._not_before = time.monotonic() + _AGAIN_AFTER_FAILURE
             raise Unavailable(_SILENT) from None
         self._silent = False
         self._keys = {key.key_id or "": key for key in found.keys}

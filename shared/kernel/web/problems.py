@@ -54,6 +54,9 @@ PROBLEMS: dict[str, Problem] = {
     "METHOD_NOT_ALLOWED": Problem(405, "Method not allowed", "This path does not answer to this method."),
     "CONFLICT": Problem(409, "Not possible now", "The record's state does not allow this command."),
     "DUPLICATE": Problem(409, "Already in use", "Another record has this value, which must be unique."),
+    "HISTORY_FULL": Problem(
+        409, "Too much has happened to this record", "It can be read and erased; go on with another one."
+    ),
     "PERSON_ERASED": Problem(
         409, "The person has been erased", "Nothing personal can be stored about them again."
     ),

@@ -125,7 +125,7 @@ class ModelDatabase(Database):
         self._server = server
         self._process = process
 
-    async def connect(self) -> Any:
+    async def connect(self, *, most_seconds: float | None = None) -> Any:
         await self._server.accept(self._process)
         return ModelConnection(self._server, self._process)
 
