@@ -67,6 +67,11 @@ def share(part: int, whole: int, ask: Ask, breakdown: str) -> float | None:
     return part / whole if same and whole else None
 
 
+def conversion(part: int, whole: int, ask: Ask, breakdown: str) -> float | None:
+    """Who was in a stage need not have been in the one before it."""
+    return None if ask.mode == "touched" else share(part, whole, ask, breakdown)
+
+
 def values_of(created: deals.OpportunityCreated, owner: UUID | None) -> dict[str, str]:
     return {"all": "", "owner": str(owner or ""), "source": created.source or ""}
 

@@ -137,13 +137,13 @@ async def test_the_funnel_is_what_a_plain_count_finds(
             counted[row["value"], "won"], counted[row["value"], "mature"], ask, breakdown
         )
         steps = [counted[row["value"], f"n{place + 1}"] for place in range(len(STAGES))]
-        entered = counted[row["value"], "entered"]
-        assert [step["from_first"] for step in row["steps"]] == [
-            oracle.share(n, entered, ask, breakdown) for n in steps
+        mature = counted[row["value"], "mature"]
+        assert [step["from_entry"] for step in row["steps"]] == [
+            oracle.share(n, mature, ask, breakdown) for n in steps
         ]
         assert [step["from_previous"] for step in row["steps"]] == [
             None,
-            *[oracle.share(n, before, ask, breakdown) for before, n in pairwise(steps)],
+            *[oracle.conversion(n, before, ask, breakdown) for before, n in pairwise(steps)],
         ]
 
 
@@ -334,6 +334,6 @@ async def test_every_figure_is_described_with_an_example_and_its_headers(analyst
     assert not [name for name in schemas if "__" in name]
     assert schemas["FunnelCohortOut"]["properties"]["period"]
     assert schemas["StepOut"]["properties"]["n"]["examples"] == [150]
-    for name in ("from_previous", "from_first", "from_milestone", "benchmark"):
+    for name in ("from_previous", "from_entry", "from_milestone", "benchmark"):
         assert "null" in schemas["StepOut"]["properties"][name]["description"]
     assert schemas["SalesOut"]["properties"]["as_of_time"]["description"]

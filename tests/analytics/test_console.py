@@ -223,7 +223,7 @@ async def test_the_funnel_page_shows_what_the_api_answers(
             step["name"],
             str(step["n"]),
             shown(step["from_previous"]),
-            shown(step["from_first"]),
+            shown(step["from_entry"]),
             shown(step["from_milestone"]),
             shown(step["benchmark"]),
         ]

@@ -188,7 +188,7 @@ async def test_the_bars_are_as_long_as_the_figures_say(browser: Browser, door: D
             whole, part = await track.bounding_box(), await fill.bounding_box()
             assert whole is not None
             length = part["width"] if part else 0.0
-            assert length / whole["width"] == pytest.approx(step["from_first"], abs=0.002)
+            assert length / whole["width"] == pytest.approx(step["from_entry"], abs=0.002)
         marks = await page.locator(".bars .mark").count()
         assert marks == sum(step["benchmark"] is not None for step in steps) == 4
 

@@ -36,7 +36,7 @@ def test_an_answer_names_its_view_mode_attribution_window_and_zone() -> None:
 
 def test_conversion_from_nobody_is_no_number() -> None:
     (first, second, *_) = asked(deal()).rows[0].steps
-    assert (first.n, first.from_first, second.from_previous) == (0, None, None)
+    assert (first.n, first.from_entry, second.from_previous) == (0, 0.0, None)
 
 
 def test_other_pipelines_and_other_days_are_left_out() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 from random import Random
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -153,12 +153,22 @@ def test_no_share_of_those_that_entered_is_more_than_all_of_them(
 ) -> None:
     terms = Terms(mode=mode, attribution=attribution, dimensions=(breakdown,))
     found = cells_of(folded(histories), ZoneInfo("UTC"), terms)
-    stages = [Stage(stage_id=stage, name=stage, milestone=None) for stage in STAGES]
+    stages = [Stage(stage_id=stage, name=stage, milestone=stage) for stage in STAGES]
     ever = Period(date(2000, 1, 1), date(2100, 1, 1))
     for pipeline in PIPELINES:
-        answer = funnel(found, pipeline, stages, ever, ZoneInfo("UTC"), breakdown=breakdown, terms=terms)
+        answer = funnel(
+            found,
+            pipeline,
+            stages,
+            ever,
+            ZoneInfo("UTC"),
+            breakdown=breakdown,
+            terms=terms,
+            benchmarks=dict.fromkeys(STAGES, 0.5),
+        )
         for row in answer.rows:
-            shares = [row.win_rate, *[step.from_first for step in row.steps]]
+            steps = [[step.from_entry, step.from_previous, step.from_milestone] for step in row.steps]
+            shares = [row.win_rate, *chain.from_iterable(steps)]
             assert all(share is None or share <= 1 for share in shares)
 
 

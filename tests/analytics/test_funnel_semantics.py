@@ -44,7 +44,7 @@ def test_a_company_on_its_benchmarks_signs_four_and_a_half_of_a_hundred_leads() 
     assert [step.n for step in steps] == [2000, 500, 300, 120, 90]
     assert [step.from_milestone for step in steps] == [None, 0.25, 0.60, 0.40, 0.75]
     assert [step.benchmark for step in steps] == [None, 0.25, 0.60, 0.40, 0.75]
-    assert steps[-1].from_first == pytest.approx(0.045)
+    assert steps[-1].from_entry == pytest.approx(0.045)
 
 
 def test_the_benchmark_spans_the_milestones_that_a_pipeline_leaves_out() -> None:
@@ -133,7 +133,7 @@ def test_there_is_no_share_between_the_deals_of_two_owners() -> None:
     for each in (ada, grace):
         assert each.win_rate is None
         for step in each.steps:
-            assert (step.from_previous, step.from_first, step.from_milestone) == (None, None, None)
+            assert (step.from_previous, step.from_entry, step.from_milestone) == (None, None, None)
         assert each.steps[1].benchmark == 0.25
     assert [each.win_rate for each in rows("all", "at_step")] == [1.0]
     assert [each.win_rate for each in rows("source", "at_step")] == [1.0]

@@ -64,13 +64,17 @@ class FunnelBasis(Basis):
 
 
 class StepOut(BaseModel):
-    """`from_milestone` is the conversion since the milestone before, which `benchmark` is to be held against."""
+    """`from_entry` is the share of the mature deals; `from_milestone` is the conversion since the milestone before,
+
+    which `benchmark` is to be held against. With mode `touched`, `from_previous` and `from_milestone` are null:
+    a deal need not have been in the stage before.
+    """
 
     stage_id: str = Field(examples=["needs-confirmed"])
     name: str = Field(examples=["Needs confirmed"])
     n: int = Field(examples=[150])
     from_previous: Share
-    from_first: Share
+    from_entry: Share
     from_milestone: Share
     benchmark: float | None = Field(
         description="null for a stage that no benchmark speaks of", examples=[0.6]

@@ -36,13 +36,13 @@ class Basis:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`from_milestone` is the conversion from the milestone before, which `benchmark` speaks of (N13, O5)."""
+    """`from_entry` = n / mature; `from_milestone` is the conversion since the milestone before (N13, O5)."""
 
     stage_id: str
     name: str
     n: int
     from_previous: float | None
-    from_first: float | None
+    from_entry: float | None
     from_milestone: float | None
     benchmark: float | None
 
@@ -126,6 +126,8 @@ def funnel(
     `zone` and `terms` are those of the cells. With a window the steps are those of the mature deals.
     """
     share = no_rate if terms.parts(breakdown) else rate
+    # Whoever touched a stage need not have touched the one before it: no step is a part of another.
+    between = no_rate if terms.mode == "touched" else share
     sums: dict[str, Numbers] = {}
     for _, value, _, numbers in _of(cells, "cohort", pipeline_id, breakdown, period):
         sums[value] = _plus(sums.get(value), numbers)
@@ -137,7 +139,7 @@ def funnel(
             won=numbers[WON],
             lost=numbers[LOST],
             win_rate=share(numbers[WON], numbers[MATURE]),
-            steps=tuple(_steps(numbers[FIRST_STEP:], stages, benchmarks or {}, share)),
+            steps=tuple(_steps(numbers, stages, benchmarks or {}, share, between)),
         )
         for value, numbers in sorted(sums.items())
     )
@@ -213,22 +215,25 @@ def _basis(
     )
 
 
-def _steps(counts: Numbers, stages: Sequence[Stage], benchmarks: Benchmarks, share: Share) -> Iterable[Step]:
+def _steps(
+    numbers: Numbers, stages: Sequence[Stage], benchmarks: Benchmarks, share: Share, between: Share
+) -> Iterable[Step]:
     milestones = list(benchmarks)
-    first = previous = counts[0]
+    mature, counts = numbers[MATURE], numbers[FIRST_STEP:]
+    previous = counts[0]
     last_milestone: tuple[int, int] | None = None
     for stage, n in zip(stages, counts, strict=False):
         from_milestone = benchmark = None
         if stage.milestone is not None and stage.milestone in benchmarks:
             place = milestones.index(stage.milestone)
             if last_milestone is not None and last_milestone[0] < place:
-                from_milestone, benchmark = share(n, last_milestone[1]), 1.0
-                for between in milestones[last_milestone[0] + 1 : place + 1]:
-                    benchmark *= benchmarks[between]
+                from_milestone, benchmark = between(n, last_milestone[1]), 1.0
+                for each in milestones[last_milestone[0] + 1 : place + 1]:
+                    benchmark *= benchmarks[each]
             if last_milestone is None or last_milestone[0] < place:
                 last_milestone = (place, n)
-        from_previous = share(n, previous) if stage is not stages[0] else None
-        yield Step(stage.stage_id, stage.name, n, from_previous, share(n, first), from_milestone, benchmark)
+        from_previous = between(n, previous) if stage is not stages[0] else None
+        yield Step(stage.stage_id, stage.name, n, from_previous, share(n, mature), from_milestone, benchmark)
         previous = n
 
 

@@ -56,29 +56,29 @@ async def page(known: Knowledge, visit: Visit) -> Page:
             "period": whole.period,
             "answer": whole,
             "total": total,
-            "bars": _bars(total.steps, stages, visit),
+            "bars": _bars(total, stages, visit),
             "choices": _choices(pipelines, str(wanted), asked, visit),
         },
     )
 
 
-def _bars(steps: Sequence[StepOut], stages: Sequence[StageOut], visit: Visit) -> list[Bar]:
+def _bars(total: CohortRow, stages: Sequence[StageOut], visit: Visit) -> list[Bar]:
     """The mark is where the bar would end if the step since the last milestone went as the benchmark says."""
     t = visit.t
     milestones = {stage.id: stage.milestone for stage in stages}
     bars: list[Bar] = []
     before: int | None = None
-    for step in steps:
-        details = [(t("of all"), percent(step.from_first), "")]
+    for step in total.steps:
+        details = [(t("of all"), percent(step.from_entry), "")]
         if step.from_previous is not None:
             details.insert(0, (t("of the previous"), percent(step.from_previous), ""))
         mark = None
         if step.benchmark is not None and before is not None:
-            mark = thousandths(before * step.benchmark / steps[0].n) if steps[0].n else None
+            mark = thousandths(before * step.benchmark / total.mature) if total.mature else None
             if step.from_milestone != step.from_previous:
                 details.append((t("since milestone"), percent(step.from_milestone), ""))
             details.append((t("benchmark"), _held_against(step, visit), _against(step)))
-        bars.append(Bar(step.name, f"{step.n:,}", thousandths(step.from_first), details, mark))
+        bars.append(Bar(step.name, f"{step.n:,}", thousandths(step.from_entry), details, mark))
         if milestones.get(step.stage_id) and (before is None or step.benchmark is not None):
             before = step.n
     return bars
@@ -102,7 +102,7 @@ def _steps(total: CohortRow, visit: Visit) -> Grid:
                 label(step.name),
                 count(step.n),
                 share(step.from_previous),
-                share(step.from_first),
+                share(step.from_entry),
                 share(step.from_milestone, _against(step)),
                 share(step.benchmark),
             ]
