@@ -67,6 +67,10 @@ class Local:
         except Failure:
             return True
 
+    def erasures(self, service: str) -> Path:
+        """The list of whom this service has erased: not beside the databases, which may be restored."""
+        return self.folder / "erasures" / f"{service}.txt"
+
     def secrets(self) -> Mapping[str, str]:
         """Made once: what was encrypted with them cannot be read without them."""
         file = self.folder / "secrets.env"

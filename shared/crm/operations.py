@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 
 import typer
 import uvloop
+from kernel.messaging.erasures import ErasuresUnknown
 from kernel.messaging.erasures import restored as set_right
+from kernel.messaging.making import AnotherRebuild
 from kernel.messaging.operations import Operations
 from kernel.messaging.rebuild import NotEqual
 from kernel.messaging.service import Node
@@ -46,7 +48,13 @@ def parked(service: str, folder: Path | None, *, release: bool, view: str | None
 
 
 def restored(service: str, folder: Path | None) -> None:
-    incarnation, again = _with_node(service, folder, set_right)
+    try:
+        incarnation, again = _with_node(service, folder, set_right)
+    except ErasuresUnknown as error:
+        raise Failure(
+            f"{error}: without it nobody knows whom the restore has brought back, so nothing was done "
+            "(if nobody was ever erased, CRM_ERASURES_FILE may name an empty file)."
+        ) from None
     print(f"Incarnation {incarnation} has begun; {again} persons were erased again.")
 
 
@@ -61,7 +69,7 @@ def _with_node(name: str, folder: Path | None, work: Callable[[Node], Awaitable[
     said |= {
         "environment": "development",
         "jwks_file": local.key().jwks_file,
-        "erasures_file": local.folder / "erasures" / f"{name}.txt",
+        "erasures_file": local.erasures(name),
         "database_url": databases.of_service(server.dsn("postgres"), name),
     }
     settings = ServiceSettings(**said)
@@ -108,5 +116,5 @@ async def _rebuild(node: Node, view: str) -> int:
             return await Operations(node).rebuild(
                 view, lambda done, total: progress.update(task, completed=done, total=total)
             )
-        except (LookupError, NotEqual) as error:
+        except (LookupError, NotEqual, AnotherRebuild) as error:
             raise Failure(f"{error}.") from None

@@ -173,10 +173,18 @@ class Stack:
                 [sys.executable, "-m", "crm", "serve", name, "--host", HOST, "--port", str(port)],
                 log=log,
                 grace=GRACE,
-                environment={**common, "CRM_DATABASE_URL": databases.of_service(server, name)},
+                environment={
+                    **common,
+                    "CRM_DATABASE_URL": databases.of_service(server, name),
+                    "CRM_ERASURES_FILE": str(self._erasures_of(name)),
+                },
             )
             self._processes[name] = process
             process.start()
+
+    def _erasures_of(self, name: str) -> Path:
+        """Where `crm restored` looks; of a server that was named, beside the other notes about it."""
+        return self.local.erasures(name) if self._postgres else self.notes / "erasures" / f"{name}.txt"
 
     def _environment(self, bootstrap: str) -> Mapping[str, str]:
         local = self.local

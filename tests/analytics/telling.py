@@ -51,7 +51,7 @@ class Unrestored(FeedClient):
     """The feed of a source with one history: every place that it is asked about still counts."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name, "http://nobody", "")
+        super().__init__(name, "http://nobody", str)
 
     async def page(
         self, after: int, incarnation: UUID | None, *, limit: int = 1, wait: float = 0.0
@@ -66,8 +66,8 @@ class _Closing(Database):
         super().__init__(url, application="tests")
         self._connections: list[Connection] = []
 
-    async def connect(self) -> Connection:
-        self._connections.append(await super().connect())
+    async def connect(self, *, most_seconds: float | None = None) -> Connection:
+        self._connections.append(await super().connect(most_seconds=most_seconds))
         return self._connections[-1]
 
     async def close(self) -> None:

@@ -158,7 +158,7 @@ class Notes:
 
     def feed(self) -> FeedClient:
         """The service's own feed, without a server between."""
-        client = FeedClient(self.name, "http://notes", "", wait=0.2)
+        client = FeedClient(self.name, "http://notes", str, wait=0.2)
         transport = httpx.ASGITransport(self.app)
         client._http = httpx.AsyncClient(
             transport=transport, base_url="http://notes", headers=bearer("service")

@@ -1,16 +1,22 @@
 """The feed of another service over HTTP: an `EventSource`, and what fills a gap that Kafka left."""
 
 import asyncio
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from uuid import UUID
 
 import httpx
+import structlog
 
 from kernel.messaging.records import PublicRecord, from_attributes
 from kernel.messaging.sources import FEED_PARTITION, NO_INCARNATION, Arrival, Bookmarks, Mark, Place
 from kernel.storage.codec import parsed
+from kernel.storage.metrics import REFUSED
+
+log = structlog.get_logger()
 
 PAGE = 1000
+_REFUSALS = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 
 
 class FeedGone(Exception):
@@ -21,15 +27,26 @@ class FeedGone(Exception):
         self.place = place
 
 
+class Bearer(httpx.Auth):
+    """Asks for the token at each request, because the one of an hour ago may have expired."""
+
+    def __init__(self, token: Callable[[], str]) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]
+        request.headers["Authorization"] = f"Bearer {self._token()}"
+        yield request
+
+
 class FeedClient:
     """Reads pages of `GET /v1/feed`. `wait` is how long the server may hold an answer when there is no news."""
 
-    def __init__(self, name: str, url: str, token: str, *, wait: float = 20.0) -> None:
+    def __init__(self, name: str, url: str, token: Callable[[], str], *, wait: float = 20.0) -> None:
         self.name = name
         self._wait = wait
         self._http = httpx.AsyncClient(
             base_url=url,
-            headers={"Authorization": f"Bearer {token}"},
+            auth=Bearer(token),
             timeout=httpx.Timeout(10.0, read=wait + 10.0),
         )
 
@@ -45,6 +62,9 @@ class FeedClient:
             gone = answer.json()
             counting = tuple(UUID(incarnation) for incarnation in gone["counting"])
             raise FeedGone(Place(UUID(gone["incarnation"]), gone["position"], counting))
+        if answer.status_code in _REFUSALS:
+            REFUSED.labels(self.name).inc()
+            log.error("feed_refused", source=self.name, status=answer.status_code)
         answer.raise_for_status()
         records = [from_attributes(said, said["data"], said["partition"]) for said in parsed(answer.content)]
         stated = answer.headers["Feed-Incarnation"]

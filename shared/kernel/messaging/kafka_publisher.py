@@ -117,8 +117,8 @@ class KafkaPublisher:
         """Refuses what the broker would refuse before anything is sent."""
         if not 0 <= message.partition < self._partitions:
             raise TopicUnfit(
-                f"{self._topic} has {self._partitions} partitions and no {message.partition}: "
-                "`crm topics` changes their number"
+                f"{self._topic} has {self._partitions} partitions and no {message.partition}: `crm topics` leaves it "
+                "as it is; `kafka-topics.sh --alter --partitions`, with CRM_PARTITIONS as their number, enlarges it"
             )
         position, event_id = self._last.get(message.partition, (0, None))
         # Before the first heartbeat of an incarnation lies its beginning, which is not that record.

@@ -31,7 +31,10 @@ class Operations:
         return verify.verify(self._node.database, self.targets)
 
     async def rebuild(self, view: str, progress: Progress) -> int:
-        """Raises `LookupError` for a view that the service does not have, `NotEqual` when the proof fails."""
+        """Raises `LookupError` for a view that the service does not have, `NotEqual` when the proof fails.
+
+        `AnotherRebuild` while the same view is being made again elsewhere.
+        """
         for target in self.targets:
             if target.name == view:
                 return await rebuild(self._node.database, target, progress)

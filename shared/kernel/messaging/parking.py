@@ -6,7 +6,6 @@ from uuid import UUID
 
 from kernel.messaging.sources import NO_INCARNATION
 from kernel.storage.database import Connection
-from kernel.storage.metrics import PARKED
 
 _LOAD = "SELECT DISTINCT stream_id FROM parked WHERE follower = $1 AND version = $2"
 _PARK = """
@@ -15,8 +14,11 @@ SELECT $1, $2, source, $7, stream_id, position, error
 FROM unnest($3::text[], $4::uuid[], $5::bigint[], $6::text[]) AS given(source, stream_id, position, error)
 ON CONFLICT DO NOTHING
 """
+# What a version parked that is not live, nobody waits for.
 _LIST = """
-SELECT follower, version, source, stream_id, position, error, parked_at FROM parked ORDER BY position, follower
+SELECT p.follower, p.version, p.source, p.stream_id, p.position, p.error, p.parked_at
+FROM parked AS p JOIN views AS v ON v.name = p.follower AND v.version = p.version AND v.live
+ORDER BY p.position, p.follower
 """
 
 
@@ -54,7 +56,6 @@ class Parking:
             [record.error[:500] for record in records],
             NO_INCARNATION,
         )
-        PARKED.labels(self.follower).inc(len(records))
 
     async def release(self, connection: Connection, stream_id: UUID) -> None:
         await connection.execute(
@@ -66,4 +67,5 @@ class Parking:
 
 
 async def all_parked(connection: Connection) -> list[dict[str, object]]:
+    """Of the live versions."""
     return [dict(row) for row in await connection.fetch(_LIST)]

@@ -4,15 +4,15 @@ from contextlib import aclosing
 from zoneinfo import ZoneInfo
 
 from kernel.messaging.cells import AnyCells, CellWriter
+from kernel.messaging.making import Making
 from kernel.messaging.projecting import empty, follow
 from kernel.messaging.proving import differences
-from kernel.messaging.rebuild import LOG, Overtaken, Progress, bookmark, move
+from kernel.messaging.rebuild import Overtaken, Progress
 from kernel.messaging.received import HEAD, Received
 from kernel.messaging.rereading import Rereading
 from kernel.storage.database import Connection, Database
 
 _OVERTAKEN = "SELECT EXISTS (SELECT FROM withdrawn WHERE position > $1)"
-_FORGET = "DELETE FROM checkpoints WHERE follower = $1 AND version = $2 AND source = ANY($3::text[])"
 # The bookmark of a loading: of what counts at the position in `LOG`, so many records are applied, stream by stream.
 _STREAMS = "streams"
 
@@ -33,14 +33,16 @@ class CellsTarget:
         for old, new in zip(self._view.tables(self.shape), self._view.tables(version), strict=True):
             await connection.execute(f'CREATE TABLE IF NOT EXISTS "{new}" (LIKE "{old}" INCLUDING ALL)')
 
+    async def empty(self, making: Making) -> None:
+        async with making.connection.transaction():
+            await empty(making.connection, self._writer(making.version))
+
     async def head(self, connection: Connection) -> int:
         return int(await connection.fetchval(HEAD))
 
-    async def load(
-        self, database: Database, connection: Connection, version: int, progress: Progress
-    ) -> None:
+    async def load(self, database: Database, making: Making, progress: Progress) -> None:
         """Stream by stream up to where the log stands, so that each entity is read, folded and written once."""
-        upto, done = await self._begun(connection, version)
+        upto, done = await self._begun(making)
         if done is None:
             return
         async with database.driver() as reader, reader.transaction():
@@ -48,25 +50,25 @@ class CellsTarget:
             async with aclosing(self._log.streams(reader, upto, done)) as slices:
                 async for heard in slices:
                     done += len(heard)
-                    async with connection.transaction():
-                        await follow(connection, self._writer(version), heard)
-                        await move(connection, self.name, version, done, _STREAMS)
+                    async with making.connection.transaction():
+                        await follow(making.connection, self._writer(making.version), heard)
+                        await making.move(done, _STREAMS)
                     progress(done, total)
-        await connection.execute(_FORGET, self.name, version, [_STREAMS])
+        await making.forget(_STREAMS)
 
-    async def _begun(self, connection: Connection, version: int) -> tuple[int, int | None]:
+    async def _begun(self, making: Making) -> tuple[int, int | None]:
         """Up to where a loading reads, and after how many records it is; None when it is at its end."""
-        async with connection.transaction():
-            upto = await bookmark(connection, self.name, version)
+        async with making.connection.transaction():
+            connection, upto = making.connection, await making.bookmark()
             if upto is not None and await connection.fetchval(_OVERTAKEN, upto):
-                await empty(connection, self._writer(version))
-                await connection.execute(_FORGET, self.name, version, [LOG, _STREAMS])
+                await empty(connection, self._writer(making.version))
+                await making.forget()
                 upto = None
             if upto is None:
                 upto = await self.head(connection)
-                await move(connection, self.name, version, upto)
-                await move(connection, self.name, version, 0, _STREAMS)
-            return upto, await bookmark(connection, self.name, version, _STREAMS)
+                await making.move(upto)
+                await making.move(0, _STREAMS)
+            return upto, await making.bookmark(_STREAMS)
 
     async def fill(self, connection: Connection, version: int, after: int, upto: int) -> int:
         if await connection.fetchval(_OVERTAKEN, after):

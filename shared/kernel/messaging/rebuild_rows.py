@@ -6,6 +6,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from kernel.domain.recorded import Recorded
+from kernel.messaging.making import Making
 from kernel.messaging.rebuild import Progress
 from kernel.storage import log as log_
 from kernel.storage.catalog import Catalog
@@ -14,6 +15,7 @@ from kernel.storage.loading import Loader
 from kernel.storage.views import Row, Rows
 
 PAGE = 1000
+_EMPTY = 'DELETE FROM "{0}" WHERE ctid = ANY(ARRAY(SELECT ctid FROM "{0}" LIMIT 10000))'
 # Whoever stops in the middle of a page is cut off, as the holder of the log's lock is.
 _NOBODY_ERASES = f"""SET LOCAL idle_in_transaction_session_timeout = '2s';
 SELECT pg_advisory_xact_lock_shared({log_.ERASING_LOCK})"""
@@ -39,12 +41,18 @@ class RowsTarget:
         old, new = f"{self.name}_{self.shape}", f"{self.name}_{version}"
         await connection.execute(f'CREATE TABLE IF NOT EXISTS "{new}" (LIKE "{old}" INCLUDING ALL)')
 
+    async def empty(self, making: Making) -> None:
+        """Not all at once: whoever erases a person holds the log's lock, and waits for this."""
+        gone = ""
+        while gone != "DELETE 0":
+            async with making.connection.transaction():
+                await making.connection.execute(_NOBODY_ERASES)
+                gone = await making.connection.execute(_EMPTY.format(f"{self.name}_{making.version}"))
+
     async def head(self, connection: Connection) -> int:
         return await log_.end(connection)
 
-    async def load(
-        self, database: Database, connection: Connection, version: int, progress: Progress
-    ) -> None:
+    async def load(self, database: Database, making: Making, progress: Progress) -> None:
         """Nothing: every event of the log is read anyway, and a row is cheap to write again."""
 
     async def fill(self, connection: Connection, version: int, after: int, upto: int) -> int:

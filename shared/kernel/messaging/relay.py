@@ -9,7 +9,6 @@ import structlog
 
 from kernel.messaging import digest as digests
 from kernel.messaging.chaining import chained
-from kernel.messaging.erasures import ErasureFile
 from kernel.messaging.feed import history, published_types, register_published_types
 from kernel.messaging.heartbeats import beat
 from kernel.messaging.incarnations import start_incarnation
@@ -24,14 +23,14 @@ from kernel.storage.codec import UnknownEvent
 from kernel.storage.database import Connection
 from kernel.storage.lease import Lease
 from kernel.storage.log import StoredEvent
-from kernel.storage.metrics import RELAYED
+from kernel.storage.metrics import RELAY_LAG, RELAYED
 
 log = structlog.get_logger()
 
 MOST_EVENTS = 1000
 _POLL = 0.01
 _IDLE_POLL = 0.05
-# Without a broker nobody waits for the row: it only keeps the digest and the erasures.
+# Without a broker nobody waits for the row: it only keeps the digest.
 _FEED_POLL = 0.25
 _HEARTBEAT_EVERY = 1.0
 
@@ -44,10 +43,16 @@ class Relay:
         self._make_publisher = make_publisher
         self._translator = Translator(node.service, node.catalog)
         self._topic = node.service.topic
-        self._erasures = ErasureFile(node.settings.erasures_file)
 
     async def run(self, lease: Lease) -> None:
         """Until the lease is lost, or a record is met that no one may skip."""
+        try:
+            await self._relay_for_ever(lease)
+        finally:
+            # How far behind the next holder is, this process does not know.
+            RELAY_LAG.remove(self._topic)
+
+    async def _relay_for_ever(self, lease: Lease) -> None:
         async with self._node.database.driver() as connection:
             await register_published_types(connection, self._translator.types)
             await self._settle_partitions(connection)
@@ -66,6 +71,8 @@ class Relay:
 
     async def _relay(self, connection: Connection, lease: Lease, publisher: Publisher | None) -> None:
         progress, digest = await load(connection, self._topic)
+        # Before the broker is asked for anything: it may not answer for hours.
+        self._tell_lag(await log_.end(connection) - progress.position)
         published = await published_types(connection)
         outlet: Outlet | None = None
         if publisher:
@@ -90,17 +97,19 @@ class Relay:
                 progress = await self._pass_on(connection, outlet, events, published, progress)
                 for event in events:
                     digest = digests.extend(digest, event)
-                self._erasures.add(
-                    event.stream_id for event in events if event.type in self._node.catalog.erasing
-                )
                 await save(connection, lease, self._topic, progress, digest)
                 busy, told = loop.time(), events[-1].recorded_at
+            more = len(events) == MOST_EVENTS
+            self._tell_lag(await log_.end(connection) - progress.position if more else 0)
             if outlet and loop.time() - beaten >= _HEARTBEAT_EVERY:
                 beaten = loop.time()
                 await beat(connection, lease, outlet, self._node.service.name, progress, digest, told)
-            if len(events) < MOST_EVENTS:
+            if not more:
                 pause = _POLL if loop.time() - busy < 5 else _IDLE_POLL
                 await asyncio.sleep(pause if outlet else _FEED_POLL)
+
+    def _tell_lag(self, events: int) -> None:
+        RELAY_LAG.labels(self._topic).set(events)
 
     async def _pass_on(
         self,

@@ -27,7 +27,7 @@ def follower(node: Node, name: str, sources: Sequence[str], sink: Sink, *, gathe
 
     `gather`: for so many seconds news may wait for more of it, where that is worth more than being early.
     """
-    urls, token = node.settings.feed_urls(), node.settings.service_token.get_secret_value()
+    urls, token = node.settings.feed_urls(), node.settings.current_service_token
     missing = [source for source in sources if source not in urls]
     if missing:
         raise ValueError(f"CRM_FEEDS does not say where {', '.join(missing)} answers")

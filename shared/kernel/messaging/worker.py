@@ -1,4 +1,7 @@
-"""A service's worker: whoever holds the lease runs the parts (relay, followers, timers); the others stand by."""
+"""A service's worker: whoever holds the lease runs the parts (relay, followers, timers); the others stand by.
+
+Holder or not, each keeps the list of the erased.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,6 +11,7 @@ from typing import Self
 
 import structlog
 
+from kernel.messaging.erasures import keep_list
 from kernel.messaging.service import Node
 from kernel.storage.lease import Lease, held
 
@@ -23,20 +27,24 @@ class Worker:
     def __init__(self, node: Node, parts: Sequence[Part]) -> None:
         self._node = node
         self._parts = parts
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self.holds = False
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="worker")
+        self._tasks = [
+            asyncio.create_task(self._run(), name="worker"),
+            asyncio.create_task(keep_list(self._node), name="erasures"),
+        ]
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._task:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
             with suppress(asyncio.CancelledError):
-                await self._task
+                await task
 
     async def _run(self) -> None:
         name = f"{self._node.service.name}-worker"

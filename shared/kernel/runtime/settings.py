@@ -92,7 +92,9 @@ class ServiceSettings(KafkaSettings):
     database_url: str = Field(description="postgresql://user:password@host/database")
     role: Role = Role.ALL
     signing_secret: SecretStr = Field(
-        description="signs cursors and consistency tokens of all services", min_length=32
+        min_length=32,
+        description="signs cursors and consistency tokens of all services, and keys the unique values and the "
+        "fingerprints of commands that their databases hold: never change it once there is data",
     )
     master_keys: SecretStr = Field(
         description="keys that wrap the persons' keys: '1:<64 hex digits>', newest last, separated by commas"
@@ -109,8 +111,14 @@ class ServiceSettings(KafkaSettings):
     service_token: SecretStr = Field(
         SecretStr(""), description="bearer token of role `service`, to read the feeds"
     )
+    service_token_file: Path | None = Field(
+        None,
+        description="holds that token, in place of it, and is read for each request: for tokens that expire",
+    )
     erasures_file: Path | None = Field(
-        None, description="append-only list of erased persons, outside the database"
+        None,
+        description="append-only list of this service's erased persons, outside the database: every worker keeps "
+        "it, `crm restored` needs it",
     )
     zone: Annotated[str, AfterValidator(_zone)] = Field(
         "Asia/Shanghai", description="the company's time zone"
@@ -137,6 +145,11 @@ class ServiceSettings(KafkaSettings):
             if len(masters[int(number)]) != 32 or not 0 < int(number) < 256:  # one byte stores the number
                 raise ValueError("a master key has 64 hex digits and a number from 1 to 255")
         return masters
+
+    def current_service_token(self) -> str:
+        if self.service_token_file is None:
+            return self.service_token.get_secret_value()
+        return self.service_token_file.read_text("ascii").strip()
 
     def feed_urls(self) -> dict[str, str]:
         pairs = (entry.strip().partition("=") for entry in self.feeds.split(",") if entry.strip())

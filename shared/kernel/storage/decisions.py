@@ -6,25 +6,24 @@ Deciding twice is harmless, because deciding writes nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
 
-from kernel.domain.errors import Conflict, Invalid, NotFound, Refused, Stale
+from kernel.domain.errors import Conflict, NotFound, Refused, Stale
 from kernel.domain.ids import new_id
 from kernel.runtime.logs import told
 from kernel.storage.aggregate import AnyAggregate, Intent, Step
 from kernel.storage.keys import Keyring
 from kernel.storage.known import Decided, Draft, Known, Missing, Tip, UniqueKey
 from kernel.storage.log import Head
+from kernel.storage.occurrence import occurrence
 
 log = structlog.get_logger()
 
 CREATED = 201
-EARLIEST = 1900
-FUTURE_ALLOWED = timedelta(minutes=5)
 # Thousands of facts of an ordinary record; in bytes.
 MOST_OF_ONE_STREAM = 4 * 1024 * 1024
 
@@ -228,24 +227,6 @@ class _Trial:
         self._pass.drafts += self._drafts
         self._pass.unique |= self._unique
         self._pass.erased |= self._erased
-
-
-def occurrence(claimed: datetime | None, now: datetime) -> tuple[datetime, datetime | None]:
-    """When it happened, and what was claimed where that lay slightly ahead of the database's clock."""
-    if claimed is None:
-        return now, None
-    if claimed.year < EARLIEST:
-        # Nobody's customers go back further, and zones and the driver fail at the edges of the calendar.
-        raise Invalid(f"occurred_at is before {EARLIEST}.", pointer="#/occurred_at", earliest=EARLIEST)
-    if claimed > now + FUTURE_ALLOWED:
-        raise Invalid(
-            "occurred_at lies in the future.",
-            code="OCCURRED_IN_FUTURE",
-            pointer="#/occurred_at",
-            now=now.isoformat(),
-        )
-    claimed = claimed.astimezone(UTC)
-    return (claimed, None) if claimed <= now else (now, claimed)
 
 
 _names: dict[type, frozenset[str]] = {}

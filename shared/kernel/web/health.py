@@ -5,7 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
-from kernel.messaging.erasures import ErasureFile, brought_back
+from kernel.messaging.erasures import ErasuresUnknown, brought_back, list_of
 from kernel.messaging.service import Node
 
 router = APIRouter(include_in_schema=False)
@@ -52,5 +52,8 @@ async def _erasures(node: Node) -> str:
     if node.settings.erasures_file is None:
         return "ok"
     async with node.database.reading() as connection:
-        again = await brought_back(connection, ErasureFile(node.settings.erasures_file))
+        try:
+            again = await brought_back(connection, list_of(node.settings))
+        except ErasuresUnknown as error:
+            return str(error)
     return f"{len(again)} erased persons are back: run `crm restored`" if again else "ok"

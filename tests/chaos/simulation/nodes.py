@@ -55,7 +55,8 @@ def node_of(service: Service, server: Server, process: Process, partitions: int)
     """As `Node`, without settings from outside."""
     database = ModelDatabase(server, process)
     catalog = Catalog((*service.aggregates, person), KEYRING)
-    settings = SimpleNamespace(partitions=partitions, erasures_file=None)
+    listed = "the one list there is" if service is BANK else None
+    settings = SimpleNamespace(partitions=partitions, erasures_file=listed)
     return cast(
         Node,
         SimpleNamespace(

@@ -28,6 +28,9 @@ class ModelErasures:
     def __init__(self, path: object) -> None:
         """There is one file, wherever it is."""
 
+    def make(self) -> None:
+        """It is always there."""
+
     def add(self, persons: Iterable[UUID]) -> None:
         self.listed.update(persons)
 

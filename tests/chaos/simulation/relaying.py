@@ -153,6 +153,22 @@ def save_digest(tx: Transaction, position: int, digest: bytes) -> int:
     return 1
 
 
+@on(log._END)
+def end(tx: Transaction) -> list[Row]:
+    return [{"coalesce": tx.last("events")}]
+
+
+@on(erasures._SHREDDED)
+def shredded(tx: Transaction) -> list[Row]:
+    return picked("person_id", [row for row in tx.rows("person_keys") if row["shredded_at"] is not None])
+
+
+@on(erasures._NEWS)
+def erasing(tx: Transaction, after: int, upto: int, types: Sequence[str]) -> list[Row]:
+    rows = [row for row in tx.after("events", after) if row["position"] <= upto and row["type"] in types]
+    return picked("stream_id", rows)
+
+
 @on(erasures._ERASED)
 def erased(tx: Transaction, persons: Sequence[UUID]) -> list[Row]:
     rows = [row for person in persons if (row := tx.get("person_keys", person))]

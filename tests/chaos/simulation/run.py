@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from kernel.messaging import erasures, relay
+from kernel.messaging import erasures
 
 from tests.chaos.simulation import ids
 from tests.chaos.simulation.checks import check_bank
@@ -18,10 +18,7 @@ from tests.chaos.simulation.reading import check_reader, settled
 from tests.chaos.simulation.store import Transaction
 from tests.chaos.simulation.world import World, build, live
 
-_OUTSIDE: tuple[Replacement, ...] = (
-    (erasures, "ErasureFile", ModelErasures),
-    (relay, "ErasureFile", ModelErasures),
-)
+_OUTSIDE: tuple[Replacement, ...] = ((erasures, "ErasureFile", ModelErasures),)
 
 
 @dataclass(frozen=True, slots=True)
