@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from analytics.funnel.cells import Terms
 from analytics.funnel.deal import BLANK, Deal, DealFact, project
-from analytics.funnel.semantics import Closed, Funnel, FunnelRow, Snapshot, cells_of, closed, funnel, snapshot
+from analytics.funnel.figures import Closed, Funnel, FunnelRow, Snapshot
+from analytics.funnel.semantics import cells_of, closed, funnel, snapshot
 from analytics.semantics import Period
 from contracts import opportunities as public
 from contracts.opportunities import Stage

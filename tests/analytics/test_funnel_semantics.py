@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from analytics.funnel.cells import Attribution, Dimension, Terms, contribute
 from analytics.funnel.deal import BLANK, as_at, project
-from analytics.funnel.semantics import FunnelRow, cells_of, closed, funnel, snapshot
+from analytics.funnel.figures import FunnelRow
+from analytics.funnel.semantics import cells_of, closed, funnel, snapshot
 from contracts import opportunities as public
 from contracts.opportunities import Stage
 

@@ -14,6 +14,7 @@ from analytics.answering import PeriodOut, as_of, money
 from analytics.asking import refuse
 from analytics.funnel import semantics
 from analytics.funnel.cells import KEPT, Dimension, Terms, kept_cells_serve, places_in
+from analytics.funnel.figures import Basis
 from analytics.funnel.models import (
     AnyFunnelOut,
     ClosedRow,
@@ -168,7 +169,7 @@ async def closed(known: Knowledge, query: FunnelQuery, zone: ZoneInfo) -> Funnel
     return FunnelClosedOut(**_basis(known, asked, found.basis), period=PeriodOut.of(period), rows=rows)
 
 
-def _basis(known: Knowledge, asked: _Asked, basis: semantics.Basis) -> dict[str, Any]:
+def _basis(known: Knowledge, asked: _Asked, basis: Basis) -> dict[str, Any]:
     return {
         **as_of(known),
         "view": basis.view,
