@@ -4,7 +4,7 @@ Everything that one answer reads, rows and position alike, comes from one snapsh
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from kernel.storage.database import Connection
 
 from analytics.asking import PositionQuery, refuse
 from analytics.semantics import Cells
+from analytics.turns import Turns
 from analytics.views import sources, views
 
 State = TypeVar("State")
@@ -40,6 +41,8 @@ FROM checkpoints WHERE follower = 'analytics' AND version = 1 GROUP BY source
 """
 _LIVE = "SELECT version, shape, parameters FROM views WHERE name = $1 AND live"
 _PREFETCH = 1000
+# Of six connections that read, two are never waited for by these.
+_long = Turns(at_once=2, at_most=4)
 # What a view's own code may raise, as in the kernel's projection: its stream is parked, the others flow.
 _OF_THE_VIEW = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
@@ -62,13 +65,22 @@ class Knowledge:
     """
 
     def __init__(
-        self, connection: Connection, standing: Standing, now: datetime, upto: int | None, *, kept: bool
+        self,
+        connection: Connection,
+        standing: Standing,
+        now: datetime,
+        upto: int | None,
+        *,
+        kept: bool,
+        until_answered: AsyncExitStack,
     ) -> None:
         self.connection = connection
         self.standing = standing
         self.now = now
         self.upto = upto if upto is not None and upto < standing.position else None
         self._kept = kept
+        self._until_answered = until_answered
+        self._long = False
         self._folded: Mapping[str, Mapping[UUID, Any]] | None = None
 
     @property
@@ -100,8 +112,14 @@ class Knowledge:
         )
         return {tuple(row["key"].split(SEPARATOR)): tuple(row["numbers"]) for row in rows}
 
-    async def states(self, view: kernel_cells.Cells[State]) -> Mapping[UUID, State]:
-        """Every entity's state at the position: from the table, or folded again from the log."""
+    async def states(self, view: kernel_cells.Cells[State], *, few: bool = False) -> Mapping[UUID, State]:
+        """Every entity's state at the position: from the table, or folded again from the log.
+
+        Raises `Overloaded` when too many ask for that, unless there are `few` of them and they are in the table.
+        """
+        if not self._long and not (few and self.upto is None):
+            await self._until_answered.enter_async_context(_long.turn())
+            self._long = True
         if self.upto is None:
             version, _ = await self._live(view)
             rows = self.connection.cursor(
@@ -144,6 +162,7 @@ async def knowledge(
     async with (
         node.database.reading() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
+        AsyncExitStack() as until_answered,
     ):
         row = await connection.fetchrow(_STANDING)
         asked = asked or PositionQuery()
@@ -152,7 +171,9 @@ async def knowledge(
         times = [complete.get(source) for source in sources]
         known = None if None in times else min(at for at in times if at is not None)
         standing = Standing(row["position"], row["now"], known, row["parked"])
-        yield Knowledge(connection, standing, now, asked.as_of_position, kept=kept)
+        yield Knowledge(
+            connection, standing, now, asked.as_of_position, kept=kept, until_answered=until_answered
+        )
 
 
 async def _looked_back_from(

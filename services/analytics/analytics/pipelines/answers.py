@@ -54,14 +54,14 @@ def _version(number: int, pipeline: Pipeline) -> PipelineVersionOut:
 
 
 async def list_pipelines(known: Knowledge) -> PipelinesOut:
-    states = await known.states(pipelines)
+    states = await known.states(pipelines, few=True)
     items = [PipelineOut.of(id, pipeline) for id, pipeline in states.items() if pipeline.versions]
     return PipelinesOut(**as_of(known), items=sorted(items, key=lambda item: (item.name, item.id)))
 
 
 async def choose(known: Knowledge, pipeline_id: UUID | None) -> tuple[UUID, Pipeline]:
     """The named pipeline, or the only one there is."""
-    states = await known.states(pipelines)
+    states = await known.states(pipelines, few=True)
     if pipeline_id is None:
         if len(states) > 1:
             refuse("pipeline_id", "missing", f"there are {len(states)} pipelines: name one")
