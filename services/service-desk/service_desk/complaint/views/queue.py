@@ -109,8 +109,8 @@ queue = Rows(
         Column("updated_at", DateTime(timezone=True), nullable=False),
     ),
     indexes=(
+        # None without the status: a plan made for any status would prefer it, and read past all that is resolved.
         Index(None, "status", "reply_due_at", "id"),
-        Index(None, "reply_due_at", "id"),
         Index(None, "created_at", "id"),
         Index(None, "updated_at", "id"),
         Index(None, "owner_id"),
