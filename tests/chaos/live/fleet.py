@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ import httpx
 import psycopg
 from crm import services, topics
 from kernel.messaging.kafka import Cluster
-from kernel.runtime.broker import KafkaBroker, free_port
+from kernel.runtime.broker import KafkaBroker
 from kernel.runtime.embedded import EmbeddedPostgres
 from kernel.runtime.guarded import Guarded
 
@@ -74,7 +75,8 @@ class Fleet:
         self.libs = libs
         self.preload = Preload.make(folder)
         self.wires = Wires()
-        self.kafka_port = free_port()
+        places = (*PLACES, *SECOND.values())
+        self.kafka_port, *ports = own_ports(1 + len(places))
         self.postgres = EmbeddedPostgres(
             folder / "pg",
             settings=POSTGRES | dict(settings or {}),
@@ -86,7 +88,7 @@ class Fleet:
         self.processes: dict[str, Guarded] = {}
         self._launched: dict[str, float] = {}
         self._one_at_a_time = threading.RLock()
-        self.ports = {place.name: free_port() for place in (*PLACES, *SECOND.values())}
+        self.ports = dict(zip([place.name for place in places], ports, strict=True))
         self._planted = planted
         self._stack = ExitStack()
         self.system.urls = {name: self.url(f"{name}-api") for name in NAMES}
@@ -259,3 +261,15 @@ async def is_ready(http: httpx.AsyncClient, url: str) -> bool:
         return (await http.get(f"{url}/readyz")).status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
+
+
+def own_ports(count: int) -> list[int]:
+    """Below those that the system gives to whoever connects: what is begun again finds its port free."""
+    found: list[int] = []
+    for port in range(20_000 + os.getpid() % 5_000, 32_000):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise OSError("no free ports")

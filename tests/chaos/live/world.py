@@ -67,6 +67,7 @@ class World:
         self.backed_up: dict[str, tuple[float, float]] = {}
         self.on_restore: list[Callable[[str], None]] = []
         self.thawing: list[asyncio.Task[None]] = []
+        self._reading: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
         for name in WRITING:
@@ -84,8 +85,9 @@ class World:
 
     async def end(self) -> None:
         await self.end_clients()
-        self._reading.cancel()
-        await asyncio.gather(self._reading, return_exceptions=True)
+        if self._reading:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
         await self.http.aclose()
 
     def client(self, service: str, api: str = "", rate: float = 0) -> Client:
