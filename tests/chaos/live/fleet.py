@@ -266,7 +266,7 @@ async def is_ready(http: httpx.AsyncClient, url: str) -> bool:
 def own_ports(count: int) -> list[int]:
     """Below those that the system gives to whoever connects: what is begun again finds its port free."""
     found: list[int] = []
-    for port in range(20_000 + os.getpid() % 5_000, 32_000):
+    for port in range(10_000 + os.getpid() % 5_000, 20_000):
         with socket.socket() as probe, suppress(OSError):
             probe.bind((HOST, port))
             found.append(port)
