@@ -43,3 +43,15 @@ async def test_a_batch_asks_as_much_for_a_thousand_commands_as_for_one(toy: Toy)
     for intents in (written, labelled):
         asked = await statements(toy, connection, intents(one))
         assert await statements(toy, connection, intents(many)) == asked
+
+
+async def test_what_writes_a_batch_is_not_planned_anew_for_every_batch(toy: Toy) -> None:
+    connection = await toy.connect()
+    for _ in range(20):
+        await statements(toy, connection, written([uuid4() for _ in range(24)]))
+    planned = await connection.fetchrow(
+        "SELECT sum(custom_plans) AS anew, sum(generic_plans) AS once FROM pg_prepared_statements "
+        "WHERE statement LIKE '%INSERT INTO events%'"
+    )
+    # PostgreSQL tries five times whether the plan for these very values would be better.
+    assert planned["anew"] <= 5 < planned["once"]

@@ -14,7 +14,8 @@ from kernel.storage.keys import seal
 from kernel.storage.known import Draft, Known, PersonKey
 from kernel.storage.views import Rows
 
-# Parts of one statement: each further round trip costs as much as the decision of a command.
+# Parts of one statement: each further round trip costs as much as the decision of a command. All of them insert, so
+# that one plan serves every batch; with a part that looks for rows the whole would be planned anew each time.
 _STREAMS = """
 INSERT INTO streams (stream_id, category, version, bytes)
 SELECT * FROM unnest($11::uuid[], $12::text[], $13::int[], $14::bigint[])
@@ -25,34 +26,35 @@ _CLAIM = """
 INSERT INTO idempotency (principal, key, fingerprint, command_id, status, stream_id, version)
 SELECT * FROM unnest($17::text[], $18::text[], $19::bytea[], $20::uuid[], $21::smallint[], $22::uuid[], $23::int[])
 """
-# Row by row through the key: a plan made while the table was small would read the whole of it for ever.
-_FREE = """
-DELETE FROM unique_values WHERE ctid = ANY(ARRAY(
-    SELECT found.ctid FROM unnest($24::text[], $25::bytea[]) AS asked(kind, digest), LATERAL
-        (SELECT ctid FROM unique_values WHERE kind = asked.kind AND digest = asked.digest LIMIT 1) AS found))
-"""
 _TAKE = """
-INSERT INTO unique_values (kind, digest, stream_id) SELECT * FROM unnest($26::text[], $27::bytea[], $28::uuid[])
+INSERT INTO unique_values (kind, digest, stream_id) SELECT * FROM unnest($24::text[], $25::bytea[], $26::uuid[])
 ON CONFLICT (kind, digest) DO UPDATE SET stream_id = excluded.stream_id
-"""
-_FORGET_TIMERS = """
-DELETE FROM timers WHERE ctid = ANY(ARRAY(
-    SELECT found.ctid FROM unnest($29::uuid[], $30::text[]) AS asked(stream_id, kind), LATERAL
-        (SELECT ctid FROM timers WHERE stream_id = asked.stream_id AND kind = asked.kind LIMIT 1) AS found))
 """
 _TIMERS = """
 INSERT INTO timers (stream_id, kind, category, due_at, next_try_at)
 SELECT stream_id, kind, category, due_at, due_at
-FROM unnest($31::uuid[], $32::text[], $33::text[], $34::timestamptz[]) AS given(stream_id, kind, category, due_at)
+FROM unnest($27::uuid[], $28::text[], $29::text[], $30::timestamptz[]) AS given(stream_id, kind, category, due_at)
 ON CONFLICT (stream_id, kind)
 DO UPDATE SET due_at = excluded.due_at, next_try_at = excluded.next_try_at, attempts = 0
 """
-# No part touches a row of another: a value is either freed or taken, a timer forgotten or set.
 _WRITE = f"""
 WITH appended AS ({log.APPEND}), counted AS ({_STREAMS}), keyed AS ({_KEYS}), claimed AS ({_CLAIM}),
-     freed AS ({_FREE}), taken AS ({_TAKE}), forgotten AS ({_FORGET_TIMERS}), awaited AS ({_TIMERS})
+     taken AS ({_TAKE}), awaited AS ({_TIMERS})
 SELECT event_id, position, recorded_at FROM appended
 """
+# Row by row through the key: a plan made while the table was small would read the whole of it for ever.
+_FREE = """
+DELETE FROM unique_values WHERE ctid = ANY(ARRAY(
+    SELECT found.ctid FROM unnest($1::text[], $2::bytea[]) AS asked(kind, digest), LATERAL
+        (SELECT ctid FROM unique_values WHERE kind = asked.kind AND digest = asked.digest LIMIT 1) AS found))
+"""
+_FORGET_TIMERS = """
+DELETE FROM timers WHERE ctid = ANY(ARRAY(
+    SELECT found.ctid FROM unnest($3::uuid[], $4::text[]) AS asked(stream_id, kind), LATERAL
+        (SELECT ctid FROM timers WHERE stream_id = asked.stream_id AND kind = asked.kind LIMIT 1) AS found))
+"""
+# A value is either freed or taken, a timer forgotten or set: no row of these is one of the others.
+_GIVE_BACK = f"WITH freed AS ({_FREE}) {_FORGET_TIMERS}"
 _SHRED = """
 INSERT INTO person_keys (person_id, wrapped_key, shredded_at)
 SELECT person, NULL, now() FROM unnest($1::uuid[]) AS person
@@ -81,15 +83,15 @@ async def write(
     events = [parameters.event(*one) for one in zip(drafts, sealed, provenances, strict=True)]
     freed, taken = parameters.unique(decisions)
     forgotten, awaited = parameters.timers(known, decisions)
+    if freed or forgotten:
+        await connection.execute(_GIVE_BACK, *parameters.columns(freed, 2), *parameters.columns(forgotten, 2))
     places = await connection.fetch(
         _WRITE,
         *parameters.columns(events, 10),
         *parameters.columns(parameters.streams(decisions, sealed), 4),
         *parameters.columns(keys, 2),
         *parameters.columns(claims, 7),
-        *parameters.columns(freed, 2),
         *parameters.columns(taken, 3),
-        *parameters.columns(forgotten, 2),
         *parameters.columns(awaited, 4),
     )
     recorded = _recorded(drafts, provenances, places)

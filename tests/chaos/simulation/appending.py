@@ -18,6 +18,7 @@ PARTS = {
     "streams": "stream_id category version bytes",
     "person_keys": "person_id wrapped_key",
     "idempotency": "principal key fingerprint command_id status stream_id version",
+    "unique_values": "kind digest stream_id",
 }
 
 
@@ -104,7 +105,19 @@ def write(tx: Transaction, *given: Sequence[Any]) -> list[Row]:
         tx.insert("person_keys", key["person_id"], {**key, "shredded_at": None})
     for claim in part["idempotency"]:
         tx.insert("idempotency", (claim["principal"], claim["key"]), claim)
+    for value in part["unique_values"]:
+        tx.lock("unique_values", (value["kind"], value["digest"]), UPDATE)
+        tx.put("unique_values", (value["kind"], value["digest"]), value)
     return appended
+
+
+@on(writes._GIVE_BACK)
+def give_back(tx: Transaction, kinds: Sequence[str], digests: Sequence[bytes], *timers: Sequence[Any]) -> int:
+    """Nothing that is simulated waits for a time."""
+    for key in zip(kinds, digests, strict=True):
+        tx.lock("unique_values", key, UPDATE)
+        tx.delete("unique_values", key)
+    return len(timers[0])
 
 
 def append(tx: Transaction, events: Sequence[dict[str, Any]]) -> list[Row]:
@@ -138,23 +151,6 @@ def shred(tx: Transaction, persons: Sequence[UUID]) -> int:
         at = (held and held["shredded_at"]) or tx.store.now()
         tx.put("person_keys", person, {"person_id": person, "wrapped_key": None, "shredded_at": at})
     return len(persons)
-
-
-@on(writes._FREE)
-def free(tx: Transaction, kinds: Sequence[str], digests: Sequence[bytes]) -> int:
-    for key in zip(kinds, digests, strict=True):
-        tx.lock("unique_values", key, UPDATE)
-        tx.delete("unique_values", key)
-    return len(kinds)
-
-
-@on(writes._TAKE)
-def take(tx: Transaction, kinds: Sequence[str], digests: Sequence[bytes], streams: Sequence[UUID]) -> int:
-    rows = columns("kind digest stream_id", kinds, digests, streams)
-    for row in rows:
-        tx.lock("unique_values", (row["kind"], row["digest"]), UPDATE)
-        tx.put("unique_values", (row["kind"], row["digest"]), row)
-    return len(rows)
 
 
 @on("SELECT name, version, shape FROM views WHERE live")

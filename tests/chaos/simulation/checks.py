@@ -65,6 +65,7 @@ def check_bank(world: World, *, end: bool) -> None:
 def _wrong(world: World, books: Books, end: bool) -> Iterator[tuple[str, object]]:
     yield from _versions(books)
     yield from _commands(world, books)
+    yield from _tags(books)
     yield from _relayed(world, books)
     yield from _erased(world, books)
     yield from _views(books)
@@ -101,6 +102,20 @@ def _commands(world: World, books: Books) -> Iterator[tuple[str, object]]:
             events = books.streams.get(entry.stream, [])[: entry.said.version]
             if len(events) < entry.said.version or sum(map(books.by, events)) != entry.said.amount:
                 yield "an answer was not true", f"{ref}: {entry.said}"
+
+
+def _tags(books: Books) -> Iterator[tuple[str, object]]:
+    """At every moment of the log's history at most one account has a tag."""
+    tagged: dict[UUID, str | None] = {}
+    for event in books.events:
+        stream = event["stream_id"]
+        if event["type"] == "Tagged":
+            tag = books.data[event["position"]].get("tag")
+            if tag is not None and any(held == tag for other, held in tagged.items() if other != stream):
+                yield "two accounts have one tag", f"position {event['position']}: {tag}"
+            tagged[stream] = tag
+        elif event["type"] == "Erased":
+            tagged[stream] = None
 
 
 def _relayed(world: World, books: Books) -> Iterator[tuple[str, object]]:

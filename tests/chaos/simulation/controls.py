@@ -15,6 +15,7 @@ from kernel.messaging.relay import Relay
 from kernel.messaging.service import Service
 from kernel.messaging.tracker import Tracker
 from kernel.storage import committer, log, parameters, writes
+from kernel.storage.batch import Batch
 from kernel.storage.lease import Lease
 from kernel.storage.loading import Loader
 
@@ -134,6 +135,11 @@ CONTROLS: Sequence[Control] = (
         "a key cached across an erasure",
         ((Loader, "load_keys", planted_writers.load_keys_once),),
         ("an erased person's name was shown", "something was sealed for an erased person"),
+    ),
+    Control(
+        "a unique value not looked for",
+        ((Batch, "_load_missing", planted_writers.nobody_has_it),),
+        ("two accounts have one tag",),
     ),
     Control(
         "the relay's row saved before the acks",

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from kernel.storage import log, parameters, writes
 from kernel.storage.batch import Batch, Outcome, Within
 from kernel.storage.database import Connection
-from kernel.storage.known import PersonKey
+from kernel.storage.known import Missing, PersonKey
 from kernel.storage.loading import _KEYS, Loader
 
 from tests.chaos.simulation.server import Request, Server
@@ -17,6 +18,7 @@ from tests.chaos.simulation.store import LOG
 
 LATE_LOCK = f"SELECT pg_advisory_xact_lock({log.LOG_LOCK})"
 _begin, _write, _claims = log.begin, writes.write, parameters.claims
+_load_missing = Batch._load_missing
 
 
 @of_backend(LATE_LOCK)
@@ -100,3 +102,9 @@ async def load_keys_once(self: Loader, persons: Iterable[UUID]) -> None:
         self.known.keys[person] = PersonKey(plain, row["shredded_at"] is not None)
         if plain is not None:
             cache[person] = PersonKey(plain, shredded=False)
+
+
+async def nobody_has_it(self: Batch, missing: Missing) -> None:
+    """What a value's holder is taken for is not looked up."""
+    await _load_missing(self, replace(missing, unique=set()))
+    self._known.unique.update(dict.fromkeys(missing.unique))
