@@ -160,6 +160,36 @@ async def test_a_follower_whose_lease_is_gone_applies_nothing(toy: Toy, lease: L
     assert await applied(toy) == []
 
 
+class SinkThatFailsWhenCancelled(TableSink):
+    """As a connection does that is in the middle of something else."""
+
+    def __init__(self, toy: Toy) -> None:
+        super().__init__(toy)
+        self.begun = asyncio.Event()
+
+    async def apply(
+        self, records: Sequence[PublicRecord], withdrawals: Sequence[Withdrawal], checkpoint: Checkpoint
+    ) -> None:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ConnectionError("another operation is in progress") from None
+
+
+async def test_a_follower_that_fails_while_it_is_told_to_end_ends(toy: Toy, lease: Lease) -> None:
+    source = ModelSource(random.Random(15))
+    source.write(5)
+    source.relay()
+    sink = SinkThatFailsWhenCancelled(toy)
+    task = asyncio.create_task(follower(toy, source, sink).run(lease))
+    async with asyncio.timeout(10):
+        await sink.begun.wait()
+    task.cancel()
+    await asyncio.wait([task], timeout=5)
+    assert task.done()
+
+
 async def test_a_bookmark_moves_only_from_where_it_was(toy: Toy) -> None:
     store = BookmarkStore("somebody")
     here = Bookmark(position=5, offset=2)

@@ -62,13 +62,16 @@ class Follower:
     async def run(self, lease: Lease) -> None:
         """Until cancelled; a failure begins again from what is stored."""
         pause = 0.2
-        loop = asyncio.get_running_loop()
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
         while True:
             began = loop.time()
             try:
                 await self._follow(lease)
             except Exception:
                 log.exception("follower_interrupted", follower=self._name)
+            if task and task.cancelling():
+                # A task group that is cancelled while one of its tasks fails tells of the failure alone.
+                raise asyncio.CancelledError
             if loop.time() - began > _STEADY:
                 pause = 0.2
             await asyncio.sleep(pause)

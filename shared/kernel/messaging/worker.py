@@ -19,6 +19,12 @@ log = structlog.get_logger()
 
 Part = Callable[[Lease], Awaitable[None]]
 _PAUSE = 0.5
+# Longer than a broker's client takes to end.
+_CANCELLED_AGAIN_AFTER = 3.0
+
+
+class Interrupted(Exception):
+    """A broker's client ends its own tasks now and then, and whoever waits for one of them ends with it."""
 
 
 class Worker:
@@ -65,8 +71,21 @@ class Worker:
         try:
             done, _ = await asyncio.wait([renewing, *parts], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
+                if task.cancelled():
+                    raise Interrupted("a part was cancelled, though not by its worker")
                 task.result()
         finally:
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
+            await _end(parts)
+
+
+async def _end(parts: Sequence["asyncio.Future[None]"]) -> None:
+    """Until all have ended: a cancellation is lost on whoever meets it together with an error of his own."""
+    running = set(parts)
+    while running:
+        for part in running:
+            part.cancel()
+        _, running = await asyncio.wait(running, timeout=_CANCELLED_AGAIN_AFTER)
+    for part in parts:
+        if not part.cancelled():
+            # So that nobody misses it; the first one of all was raised.
+            part.exception()
