@@ -44,9 +44,9 @@ load: setup ## Highest rate, a soak at half of it, restarts under load (MINUTES=
 	@exec $(BIN)/python -m tests.load $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) \
 		$(if $(JSON),--json "$(JSON)")
 
-bench: setup ## Measure the promises as ratios of one run (ONLY=commands, SECONDS=10, ROUNDS=3, JSON=file)
+bench: setup ## Measure the promises as ratios of one run (ONLY=commands, SECONDS=10, ROUNDS=3, SLOWER_DISK=1, JSON=file)
 	@exec $(BIN)/python -m tests.bench $(if $(ONLY),--only "$(ONLY)") $(if $(SECONDS),--seconds $(SECONDS)) \
-		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json "$(JSON)")
+		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SLOWER_DISK),--slower-disk $(SLOWER_DISK)) $(if $(JSON),--json "$(JSON)")
 
 check: setup ## Lint, formatting, types, architecture
 	$(BIN)/ruff check

@@ -53,10 +53,12 @@ def main() -> int:
         Console(stderr=True, highlight=False).print(f"  {what}", style="dim")
 
     missing = []
-    with setting(asked.seconds, asked.rounds, tell) as given:
+    with setting(asked.seconds, asked.rounds, tell, asked.slower_disk) as given:
         for name in ("fsync", "synchronous_commit", "server_version"):
             about[name] = given.server.execute(f"show {name}")
         about["8 kB made durable in"] = f"{sync_milliseconds(given.server.data):.2f} ms"
+        if asked.slower_disk:
+            about["each flush made longer by"] = f"{asked.slower_disk} ms"
         console.print(", ".join(f"{name} {value}" for name, value in about.items()))
         for name in names:
             console.print(f"{name} …")
@@ -78,6 +80,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", type=lambda text: text.replace(",", " ").split(), help=", ".join(BENCHES))
     parser.add_argument("--seconds", type=float, default=10.0, help="of one measurement")
     parser.add_argument("--rounds", type=int, default=3, help="of alternation")
+    parser.add_argument(
+        "--slower-disk",
+        type=float,
+        default=0.0,
+        metavar="MS",
+        help="milliseconds that each flush takes longer than here",
+    )
     parser.add_argument("--json", type=Path, help="where to write the figures")
     return parser
 

@@ -7,21 +7,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from os import environ, getpid, sysconf
+from os import environ, sysconf
 from pathlib import Path
 
 import httpx
 from crm import databases, services
 from crm.local import Local
-from crm.ports import is_free
 from crm.stack import is_ready
 from kernel.runtime.embedded import EmbeddedPostgres
 from kernel.runtime.guarded import Guarded
 from kernel.storage.migrations import upgrade
 
+from tests.chaos.live.preload import Preload
+from tests.ports import free_ports
+
 Tell = Callable[[str], None]
-# Runs beside each other begin in different places, because what is free to both is free to the first only.
-FIRST_PORT = 18301 + getpid() % 50 * 40
 PATIENCE = 60.0
 
 
@@ -83,12 +83,23 @@ class Setting:
 
 
 @contextmanager
-def setting(seconds: float, rounds: int, tell: Tell) -> Iterator[Setting]:
+def setting(seconds: float, rounds: int, tell: Tell, slower_ms: float = 0) -> Iterator[Setting]:
+    """`slower_ms` is what each flush takes beside what it takes here."""
     with tempfile.TemporaryDirectory(prefix="guanxi-bench-", ignore_cleanup_errors=True) as folder:
         local = Local(Path(folder))
         local.make()
-        with EmbeddedPostgres(local.postgres) as server:
+        surroundings = _slower_disk(Path(folder), slower_ms) if slower_ms else {}
+        with EmbeddedPostgres(local.postgres, surroundings=surroundings) as server:
             yield Setting(server, local, seconds, rounds, tell)
+
+
+def _slower_disk(folder: Path, milliseconds: float) -> Mapping[str, str]:
+    preload = Preload.make(folder)
+    if preload.library is None:
+        raise NotPossible("a slower disk needs Linux and a C compiler: apt-get install -y gcc")
+    surroundings = preload.environment("disk")
+    preload.order("disk", "fsync_delay_us", round(milliseconds * 1000))
+    return surroundings
 
 
 @contextmanager
@@ -113,9 +124,7 @@ def await_ready(url: str, process: Guarded) -> None:
 
 def address(count: int = 1) -> str:
     """A free one, with as many free ones after it as are needed."""
-    ports = range(FIRST_PORT, FIRST_PORT + 500)
-    first = next(port for port in ports if all(is_free(port + number) for number in range(count)))
-    return f"http://127.0.0.1:{first}"
+    return f"http://127.0.0.1:{free_ports(count)[0]}"
 
 
 def processor_seconds(process: Guarded) -> float:

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -45,19 +44,6 @@ def ended_afterwards(process: "subprocess.Popen[str]") -> Iterator["subprocess.P
             process.wait(PATIENCE)
         if process.stdout:
             process.stdout.close()
-
-
-def free_ports(count: int) -> int:
-    """The first of so many ports in a row that nobody uses."""
-    for base in range(20_000 + os.getpid() % 5_000, 60_000, count):
-        if all(is_free(base + number) for number in range(count)):
-            return base
-    raise AssertionError("no free ports")
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def await_ready(url: str, process: "subprocess.Popen[str]") -> None:

@@ -14,7 +14,8 @@ from uuid import UUID
 import httpx
 from kernel.testing.fixtures import ADMIN, MASTER_KEYS, SECRET, make_settings, token
 
-from tests.system.crm_processes import PATIENCE, await_ready, ended_afterwards, free_ports, start
+from tests.ports import free_ports
+from tests.system.crm_processes import PATIENCE, await_ready, ended_afterwards, start
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Contacts:
 
 @contextmanager
 def served_contacts(database_url: str) -> Iterator[Contacts]:
-    port = free_ports(1)
+    (port,) = free_ports(1)
     said = {
         "CRM_DATABASE_URL": database_url,
         "CRM_ENVIRONMENT": "development",

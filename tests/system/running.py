@@ -3,13 +3,12 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, LiteralString, Self
@@ -27,6 +26,8 @@ from kernel.runtime.embedded import EmbeddedPostgres
 from kernel.runtime.guarded import Guarded
 from kernel.runtime.postgres_host import default_binaries
 from kernel.runtime.settings import Events
+
+from tests.ports import free_ports
 
 NAMES = services.NAMES
 HOST = "127.0.0.1"
@@ -211,15 +212,6 @@ def eventually(true: Callable[[], bool], what: str, patience: float = PATIENCE) 
     while not true():
         assert time.monotonic() < deadline, f"not within {patience:.0f} s: {what}"
         time.sleep(0.05)
-
-
-def free_ports(count: int) -> list[int]:
-    """As many different ones: held together, so that none is given twice."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind((HOST, 0))
-        return [probe.getsockname()[1] for probe in probes]
 
 
 def children_of(pid: int) -> list[int]:

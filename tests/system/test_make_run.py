@@ -14,15 +14,15 @@ import httpx
 import pytest
 from crm import services
 from crm.local import ROOT, Local
+from crm.ports import is_free
 from kernel.testing.servers import temporary_folder
 
+from tests.ports import free_ports
 from tests.system.crm_processes import (
     PATIENCE,
     await_file,
     ended_afterwards,
     environment,
-    free_ports,
-    is_free,
     last_words,
     processes_of,
     start,
@@ -41,7 +41,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def ports() -> int:
-    return free_ports(len(services.NAMES))
+    return free_ports(len(services.NAMES))[0]
 
 
 def make_run(folder: Path, ports: int, *words: str) -> "subprocess.Popen[str]":
@@ -83,7 +83,7 @@ def start_run(folder: Path, ports: int, **said: str) -> "subprocess.Popen[str]":
 
 
 def nothing_runs(folder: Path, ports: int) -> bool:
-    """Within moments: a port may be somebody's outgoing connection just now."""
+    """Within moments."""
     deadline = time.monotonic() + 3
     while True:
         over = (

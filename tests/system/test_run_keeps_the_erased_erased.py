@@ -17,7 +17,8 @@ from kernel.domain.ids import new_id
 from kernel.runtime.embedded import EmbeddedPostgres
 from kernel.testing.servers import temporary_folder
 
-from tests.system.crm_processes import PATIENCE, await_file, ended_afterwards, environment, free_ports, start
+from tests.ports import free_ports
+from tests.system.crm_processes import PATIENCE, await_file, ended_afterwards, environment, start
 
 pytestmark = pytest.mark.timeout(400)
 DATABASE = "crm_contacts"
@@ -26,7 +27,7 @@ BACKUP = "crm_contacts_backup"
 
 def test_whoever_was_erased_in_a_run_stays_erased_in_its_restored_database() -> None:
     with temporary_folder() as name:
-        local, ports, person = Local(Path(name)), free_ports(len(services.NAMES)), new_id()
+        local, ports, person = Local(Path(name)), free_ports(len(services.NAMES))[0], new_id()
         with running(local, ports) as said:
             send(said, "/v1/contacts", {"id": str(person), "name": "Ada"})
         with EmbeddedPostgres(local.postgres) as server:

@@ -11,7 +11,8 @@ from crm import services
 from crm.local import ROOT
 from kernel.testing.servers import temporary_folder
 
-from tests.system.crm_processes import environment, free_ports
+from tests.ports import free_ports
+from tests.system.crm_processes import environment
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -92,7 +93,10 @@ def test_figures_of_ones_own_files_are_those_of_a_plain_count() -> None:
         data.mkdir()
         for file, text in (files | {"CDNOW_master.txt": ORDERS}).items():
             (data / file).write_text(text)
-        said = {"CRM_LOCAL": str(Path(name, "local")), "CRM_PORT_BASE": str(free_ports(len(services.NAMES)))}
+        said = {
+            "CRM_LOCAL": str(Path(name, "local")),
+            "CRM_PORT_BASE": str(free_ports(len(services.NAMES))[0]),
+        }
         told = run(f"make demo-real DATA={shlex.quote(str(data))}", **said)
     rows = {
         cells[0]: cells[1:]

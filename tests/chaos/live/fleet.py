@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -26,6 +25,7 @@ from kernel.runtime.guarded import Guarded
 
 from tests.chaos.live.preload import Preload
 from tests.chaos.live.wires import ROOT, Wires
+from tests.ports import free_ports
 from tests.system.running import HOST, NAMES, System, children_of
 
 WRITING = NAMES[:3]
@@ -76,7 +76,7 @@ class Fleet:
         self.preload = Preload.make(folder)
         self.wires = Wires()
         places = (*PLACES, *SECOND.values())
-        self.kafka_port, *ports = own_ports(1 + len(places))
+        self.kafka_port, *ports = free_ports(1 + len(places))
         self.postgres = EmbeddedPostgres(
             folder / "pg",
             settings=POSTGRES | dict(settings or {}),
@@ -261,15 +261,3 @@ async def is_ready(http: httpx.AsyncClient, url: str) -> bool:
         return (await http.get(f"{url}/readyz")).status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
-
-
-def own_ports(count: int) -> list[int]:
-    """Below those that the system gives to whoever connects: what is begun again finds its port free."""
-    found: list[int] = []
-    for port in range(10_000 + os.getpid() % 5_000, 20_000):
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind((HOST, port))
-            found.append(port)
-        if len(found) == count:
-            return found
-    raise OSError("no free ports")

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +17,7 @@ HEARTBEAT = "crm.heartbeat.v1"
 REREAD = 4000
 _PAUSE = 0.5
 REACHED_WITHIN = 15.0
+WRITTEN_WITHIN = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,11 @@ class Tape:
         self._asked: list[asyncio.Future[None]] = []
 
     async def catch_up(self) -> None:
-        """Until all is written down that is there now."""
+        """Until all is written down that is there now. Raises `TimeoutError` when nothing is written down any more."""
         asked = asyncio.get_running_loop().create_future()
         self._asked.append(asked)
-        await asked
+        async with asyncio.timeout(WRITTEN_WITHIN):
+            await asked
 
     async def run(self, partitions: int) -> None:
         """Until cancelled; the broker may go away and come back."""
@@ -79,8 +80,15 @@ class Tape:
                 self._findings.add("the harness itself works", f"the tape: {error!r}")
                 await asyncio.sleep(_PAUSE)
             finally:
-                with suppress(KafkaError, OSError, TimeoutError):
-                    await asyncio.wait_for(consumer.stop(), 5)
+                await self._stop(consumer)
+
+    async def _stop(self, consumer: AIOKafkaConsumer) -> None:
+        """The client cancels its own tasks and waits for them: what that raises is not meant for the tape."""
+        stopping = asyncio.ensure_future(consumer.stop())
+        await asyncio.wait([stopping], timeout=5)
+        if stopping.done() and not stopping.cancelled():
+            stopping.exception()
+        stopping.cancel()
 
     def rewind(self, service: str) -> None:
         """A tail of this topic was lost: what lies there now may be other records than those that were read."""
