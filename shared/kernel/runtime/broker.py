@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import random
 import re
 import secrets
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +22,7 @@ PACKAGES = "openjdk-17-jre-headless maven"
 INSTALL = f"apt-get install -y {PACKAGES}"
 OLDEST_JAVA = 17
 HOST = "127.0.0.1"
+PORTS = range(30_000, 32_768)
 FILES = Path(__file__).resolve().parents[3] / "deploy" / "kafka"
 
 OPTIONS = [
@@ -53,7 +56,7 @@ class KafkaBroker:
         self._settings = self.directory / "server.properties"
         self._users = users or {}
         self._advertised = advertised
-        self._port = self._secured_port = 0
+        self._port, self._secured_port, self._controller_port = free_ports(3)
         self._server: Guarded | None = None
 
     def __enter__(self) -> Self:
@@ -82,7 +85,7 @@ class KafkaBroker:
         return self._server is not None and self._server.running
 
     def start(self, patience: float = 60.0) -> None:
-        """Start over the data that is there; the port stays the same after `kill` and `stop`."""
+        """Start over the data that is there; the ports stay the same after `kill` and `stop`."""
         if self.running:
             return
         self.stop()
@@ -117,19 +120,18 @@ class KafkaBroker:
             self._server.kill()
 
     def _write_settings(self) -> None:
-        self._port, controller = self._port or free_port(), free_port()
+        controller = f"{HOST}:{self._controller_port}"
         listeners = f"PLAINTEXT://{self.bootstrap}"
         advertised = f"PLAINTEXT://{HOST}:{self._advertised or self._port}"
         ours: dict[str, str] = {}
         if self._users:
-            self._secured_port = self._secured_port or free_port()
             secured = f",SASL_PLAINTEXT://{self.secured}"
             listeners, advertised = listeners + secured, advertised + secured
             ours |= logins(self._users)
         ours |= {
-            "listeners": f"{listeners},CONTROLLER://{HOST}:{controller}",
+            "listeners": f"{listeners},CONTROLLER://{controller}",
             "advertised.listeners": advertised,
-            "controller.quorum.voters": f"1@{HOST}:{controller}",
+            "controller.quorum.voters": f"1@{controller}",
             "log.dirs": str(self.directory / "data"),
         }
         fixed = (FILES / "server.properties").read_text()
@@ -146,8 +148,9 @@ class KafkaBroker:
             raise ServerProblem(f"Kafka could not prepare {self.directory}; {self.log} says why.")
 
     def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex((HOST, self._port)) == 0
+        """At every address it has: they do not open at once."""
+        ports = [self._port, *([self._secured_port] if self._users else [])]
+        return all(answers(port) for port in ports)
 
 
 def logins(users: Mapping[str, str]) -> Mapping[str, str]:
@@ -217,8 +220,20 @@ def missing_tools(libs: Path) -> bool:
     return not libs.exists() and shutil.which("mvn") is None
 
 
-def free_port() -> int:
+def answers(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def free_ports(count: int) -> list[int]:
+    """Below those that Linux gives to whoever connects, so that a broker that is begun again finds its ports free."""
+    return list(islice(filter(is_free, random.sample(PORTS, len(PORTS))), count))
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
