@@ -103,7 +103,10 @@ def abort(
 ) -> None:
     for pair in list(pairs):
         for writer in pair:
-            writer.close() if gently else writer.transport.abort()
+            if gently:
+                writer.close()
+            elif not writer.is_closing() or writer.transport.get_write_buffer_size():
+                writer.transport.abort()  # of one that has ended already it would raise
 
 
 def opener(address: str) -> Opener:
