@@ -10,8 +10,9 @@ from tests.kernel.toys import Toy, toy_over
 
 OLDEST = 15
 VERSIONS = [pytest.param(18, id="18"), pytest.param(OLDEST, id="15", marks=pytest.mark.postgres15)]
-# They try what a broker may lose, what a queue holds; test_relay, test_feed, test_committer try the SQL under them.
-NEWEST_ONLY = {"test_relay_losses", "test_event_sources", "test_committer_overload"}
+# They try what a broker may lose, what a queue holds, how a task ends; test_relay, test_feed, test_committer and
+# test_lease try the SQL under them.
+NEWEST_ONLY = {"test_relay_losses", "test_event_sources", "test_committer_overload", "test_worker"}
 
 
 @pytest.fixture(scope="session", autouse=True)
