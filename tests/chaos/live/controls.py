@@ -13,6 +13,7 @@ from tests.chaos.live.checks_figures import FRESH, HEARD
 from tests.chaos.live.checks_log import FORWARD, NOBODYS, STORED
 from tests.chaos.live.checks_topic import SENT
 from tests.chaos.live.clients import FOLLOWS
+from tests.chaos.live.ending import end
 from tests.chaos.live.faults import Kind
 from tests.chaos.live.fleet import Fleet
 from tests.chaos.live.kinds import everything
@@ -24,6 +25,8 @@ SECONDS = 180.0
 FIRST = asyncio.FIRST_COMPLETED
 # As many commands as the machine bears: what is rare then comes sooner.
 RATE = 0.0
+# A run that is told to end ends what runs beside it first.
+CLEARING_UP = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +87,12 @@ async def _hunt(fleet: Fleet, control: Control, seed: int) -> dict[str, Any]:
     findings = run.world.findings
     try:
         going = asyncio.create_task(run.go(SECONDS))
-        await asyncio.wait([going, asyncio.create_task(run.until_broken(control.shows))], return_when=FIRST)
+        looking = asyncio.create_task(run.until_broken(control.shows))
+        await asyncio.wait([going, looking], return_when=FIRST)
         if not run.broken(control.shows):
             await going
             await run.finish()
-        going.cancel()
-        await asyncio.gather(going, return_exceptions=True)
+        await end(going, looking, again_after=CLEARING_UP)
     finally:
         await run.world.end()
     shown = {promise: findings.counts[promise] for promise in control.shows if findings.counts[promise]}

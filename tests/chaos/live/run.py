@@ -13,6 +13,7 @@ from tests.chaos.live.checks_erased import ErasureChecks
 from tests.chaos.live.checks_figures import FigureChecks
 from tests.chaos.live.checks_lists import ListChecks
 from tests.chaos.live.checks_processes import ProcessChecks
+from tests.chaos.live.ending import end
 from tests.chaos.live.faults import Healed, Kind
 from tests.chaos.live.fleet import PLACES, WRITING, Fleet, until_ready
 from tests.chaos.live.report import ENOUGH, RECOVERY, Report
@@ -77,9 +78,7 @@ class Run:
         try:
             yield
         finally:
-            for other in self._others:
-                other.cancel()
-            await asyncio.gather(*self._others, return_exceptions=True)
+            await end(*self._others)
 
     async def until_broken(self, promises: Sequence[str]) -> None:
         while not self.broken(promises):  # noqa: ASYNC110

@@ -13,6 +13,7 @@ from tests.chaos.live import wishes_contacts, wishes_desk, wishes_sales
 from tests.chaos.live.checks_log import LogChecks
 from tests.chaos.live.checks_topic import TopicChecks
 from tests.chaos.live.clients import Client, New
+from tests.chaos.live.ending import end
 from tests.chaos.live.fleet import PARTITIONS, WRITING, Fleet
 from tests.chaos.live.ledger import Findings, Ledger
 from tests.chaos.live.tape import Tape
@@ -86,8 +87,7 @@ class World:
     async def end(self) -> None:
         await self.end_clients()
         if self._reading:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
+            await end(self._reading)
         await self.http.aclose()
 
     def client(self, service: str, api: str = "", rate: float = 0) -> Client:
@@ -115,11 +115,8 @@ class World:
 
     async def stop_clients(self, service: str) -> None:
         """In the middle of whatever they do; what was under way is uncertain."""
-        for life in self._lives[service]:
-            life.cancel()
-        for outcome in await asyncio.gather(*self._lives[service], return_exceptions=True):
-            if isinstance(outcome, Exception):
-                self.findings.add("the harness itself works", repr(outcome))
+        for error in await end(*self._lives[service]):
+            self.findings.add("the harness itself works", repr(error))
         for client in self.clients[service]:
             client.forget()
             await client.close()
